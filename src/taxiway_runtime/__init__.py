@@ -1,0 +1,1 @@
+"""What taxiway runs inside the application's own interpreter: standard library only."""
