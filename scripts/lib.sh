@@ -6,9 +6,13 @@ CACHE="${TAXIWAY_CACHE:-${XDG_CACHE_HOME:-${HOME}/.cache}/taxiway}"
 SUITE="${SUITE:-trixie}"
 export ROOT CACHE SUITE
 
-# note TEXT: say one thing that was found or decided.
+# note TEXT: say one thing that was found or decided; inside a `step` too (see there).
 note() {
-  printf '    %s\n' "$*"
+  if { true >&3; } 2>/dev/null; then
+    printf '    %s\n' "$*" >&3
+  else
+    printf '    %s\n' "$*"
+  fi
 }
 
 # fail TEXT...: end with a message, one argument a line: what was found, what was expected, what to type.
@@ -19,7 +23,8 @@ fail() {
   exit 1
 }
 
-# step TEXT COMMAND...: run a command, say what for and how long it took; its output is shown only if it fails.
+# step TEXT COMMAND...: run a command, say what for and how long it took. Its output is shown only if it fails;
+# what it says with `note` is always shown (file descriptor 3; what starts a daemon closes that first).
 step() {
   local text="${1}"
   shift
@@ -29,10 +34,13 @@ step() {
   if [[ -n "${VERBOSE:-}" ]]; then
     printf '==> %s\n' "${text}"
     "$@" || fail "${text}: failed (exit status $?)"
-  elif ! "$@" >"${log}" 2>&1; then
-    cat "${log}" >&2
-    rm -f "${log}"
-    fail "${text}: failed" "the command was: $*"
+  else
+    [[ ! -t 1 ]] || printf '==> %s ...\r' "${text}"
+    if ! "$@" 3>&1 >"${log}" 2>&1; then
+      cat "${log}" >&2
+      rm -f "${log}"
+      fail "${text}: failed" "the command was: $*"
+    fi
   fi
   rm -f "${log}"
   printf '==> %s (%s s)\n' "${text}" "$(awk -v a="${started}" -v b="${EPOCHREALTIME}" 'BEGIN { printf "%.1f", b - a }')"
@@ -49,11 +57,25 @@ as_root() {
   fi
 }
 
-# load_engine: set ENGINE (podman or docker) and what it needs on this machine; prepares it first where that was not done.
+# engine_file: print where the answer of engine.sh is stored. An engine that is asked for by ENGINE and isn't the
+# machine's usual one has a file of its own: a private Docker engine for tests beside Podman, for example.
+engine_file() {
+  local usual="${CACHE}/engine.env"
+  if [[ -z "${ENGINE:-}" ]] || grep --quiet --line-regexp "ENGINE=${ENGINE}" "${usual}" 2>/dev/null; then
+    printf '%s\n' "${usual}"
+  else
+    printf '%s/engine-%s.env\n' "${CACHE}" "${ENGINE}"
+  fi
+}
+
+# load_engine: set ENGINE (podman or docker) and what it needs on this machine; prepares it first where that was not
+# done, or the machine has changed. Sets ENGINE_PUBLISH (yes or no) and, where the machine has a certificate
+# authority of its own, CA_BUNDLE and CA_VOLUME (the volume that build and run containers need; Podman gets it
+# from CONTAINERS_CONF already).
 load_engine() {
-  [[ -f "${CACHE}/engine.env" ]] || "${ROOT}/scripts/engine.sh"
+  "${ROOT}/scripts/engine.sh" >&2
   set -a
   # shellcheck source=/dev/null
-  source "${CACHE}/engine.env"
+  source "$(engine_file)"
   set +a
 }
