@@ -79,3 +79,28 @@ load_engine() {
   source "$(engine_file)"
   set +a
 }
+
+# newest_python: print the newest Python that is here and new enough for taxiway (3.11, see pyproject.toml).
+newest_python() {
+  local name
+  for name in python3.{20..11} python3; do
+    if "${name}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
+      command -v "${name}"
+      return
+    fi
+  done
+  fail "no Python 3.11 or newer was found" "expected: python3 on PATH" "on Debian and Ubuntu: apt-get install python3"
+}
+
+# make_venv PYTHON DIR: make a virtual environment, with what Debian packages apart (ensurepip) installed first.
+make_venv() {
+  local python="${1}" dir="${2}" package
+  if ! "${python}" -c 'import ensurepip, venv' >/dev/null 2>&1; then
+    package="$("${python}" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
+    command -v apt-get >/dev/null || fail "${python} has no ensurepip" "expected: a Python that can make virtual environments"
+    note "${python} can't make virtual environments yet: installing ${package} with apt-get"
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${package}"
+  fi
+  "${python}" -m venv --clear "${dir}"
+}
