@@ -11,7 +11,9 @@ from django.utils import timezone
 from .models import Question
 
 
-def ask(text: str, *choices: str, opens_in: timedelta = timedelta(hours=-1), closes_in: timedelta | None = None) -> Question:
+def ask(
+    text: str, *choices: str, opens_in: timedelta = timedelta(hours=-1), closes_in: timedelta | None = None
+) -> Question:
     """Store a question; times are counted from now."""
     now = timezone.now()
     closes_at = None if closes_in is None else now + closes_in
