@@ -1,0 +1,7 @@
+"""URLs."""
+
+from django.urls import path
+
+from entries.views import index
+
+urlpatterns = [path("", index)]
