@@ -1,0 +1,185 @@
+"""Building in an image: S2I's `assemble`, step by step.
+
+The order: source, pre-build hook, dependencies, build hook, the application's own answers (one import, collectstatic), bytecode,
+permissions, launch plan. Each step is announced; the first that fails ends the build.
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Self
+
+from taxiway import console, environment, hooks, launch_plan, servers
+from taxiway.build import application, artifacts, bytecode, permissions, source
+from taxiway.configuration import read_project
+from taxiway.dependencies import install
+from taxiway.dependencies.requirements import Requirements
+from taxiway.detect import look
+from taxiway.errors import ServerMissingError
+from taxiway.launch_plan import LaunchPlan
+from taxiway.layout import Layout
+from taxiway.plan import BuildPlan, decide
+from taxiway.settings import Settings, resolve
+
+STATIC_MIDDLEWARE = "whitenoise"
+
+
+def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, str]) -> None:
+    """Build the application from what was uploaded.
+
+    Args:
+        upload: The uploaded source.
+        saved: Artifacts of an earlier build; may be absent or empty.
+        layout: The application's places.
+        environ: The environment.
+
+    Raises:
+        TaxiwayError: A step failed; its text says what was run, what failed and what to do.
+    """
+    os.umask(0o002)  # group 0 has to be able to use what is written
+    Path(layout.launch_plan).unlink(missing_ok=True)  # an image that is built upon must not start with its old plan
+    with _Step("Installing the source") as step:
+        keep_git = resolve_settings(environ, upload).keep_git
+        step.result = f"{source.install(upload, Path(layout.source), keep_git=keep_git)} files"
+    hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
+    with _Step("Looking at the application"):
+        settings = resolve_settings(environ, Path(layout.source))
+        project, project_origin = read_project(Path(layout.source))
+        facts = look(Path(layout.source), settings)
+        plan = decide(facts, settings)
+        tell(plan, console.detail)
+    env = _environment(environ, layout, plan.home)
+    _install_dependencies(plan, facts.requirements, saved, layout, env)
+    hooks.run(layout.source, "build", env)
+    with _Step("Importing the application once") as step:
+        inspection = application.inspect(plan, layout, env)
+        application.report(inspection)
+        step.result = inspection.interface or "not possible in this build"
+    if inspection.static_root and plan.collectstatic:
+        with _Step("Collecting Django's static files"):
+            application.collect_static(plan, inspection, layout, env)
+    elif inspection.static_root:
+        console.detail(f"Django's static files aren't collected ({settings.origin('collectstatic')})")
+        inspection = application.without_static(inspection)
+    with _Step("Compiling to bytecode"):
+        bytecode.compile_application(layout, env)
+    launch = _launch_plan(plan, inspection, layout, project, project_origin)
+    launch_plan.write(launch, layout.launch_plan)
+    with _Step("Opening the files to group 0") as step:
+        step.result = f"{permissions.open_to_group(Path(layout.app_root))} changed"
+    console.step(f"Built. It will start {launch.app} under {launch.server} {launch.server_version}")
+
+
+def resolve_settings(environ: Mapping[str, str], directory: Path) -> Settings:
+    """Read the project's settings and decide all; a variable may also stand in an environment file of the source."""
+    project, origin = read_project(directory)
+    environ = environment.load_files(environ, str(directory), environment.BUILD)
+    return resolve(environ=environ, project=project, project_origin=origin, warn=console.warn)
+
+
+def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
+    """Say what was decided, why, and what was passed over."""
+    say(f"starts {plan.app} ({plan.origins['app']})")
+    for other in plan.passed_over:
+        say(f"  passed over: {other}")
+    say(f"server {plan.server} ({plan.origins['server']})")
+    if plan.requirements:
+        say(f"requirements from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes")
+
+
+def server_distributions(plan: BuildPlan, requirements: Requirements | None) -> list[str]:
+    """List what the application lacks: the server, and middleware for static files where the server has none; pure."""
+    server = servers.load(plan.server)
+    wanted = [] if plan.server_in_requirements else [server.PACKAGE]
+    has_static = plan.collectstatic or plan.static
+    has_middleware = requirements and any(requirements.find(name) for name in (STATIC_MIDDLEWARE, "servestatic"))
+    if has_static and not server.SERVES_STATIC and not has_middleware:
+        wanted.append(STATIC_MIDDLEWARE)
+    return wanted
+
+
+def _install_dependencies(
+    plan: BuildPlan, requirements: Requirements | None, saved: Path, layout: Layout, env: Mapping[str, str]
+) -> None:
+    extra = install.server_packages(server_distributions(plan, requirements), layout.app_root)
+    key = install.dependencies_key(requirements, extra, install.interpreter(layout))
+    if saved.is_dir() and artifacts.restore(saved, layout, key):
+        console.step("Dependencies: unchanged, taken from the previous image; nothing to download")
+        return
+    reasons = install.changes(layout, key)
+    if not reasons:
+        console.step("Dependencies: unchanged, already installed; nothing to download")
+        return
+    with _Step(f"Installing the dependencies ({', '.join(reasons)})"):
+        install.clear(layout)
+        if plan.unpinned:
+            console.warn(
+                f"Not pinned, so that another build may install something else: {', '.join(plan.unpinned)}. "
+                "Pin them: pip-compile --generate-hashes"
+            )
+        if plan.requirements:
+            file = Path(layout.source, plan.requirements)
+            install.install_requirements(file, require_hashes=plan.require_hashes, layout=layout, environ=env)
+        install.install_from_wheelhouse(extra, layout=layout, environ=env)
+        install.remember(layout, key)
+
+
+def _launch_plan(
+    plan: BuildPlan,
+    inspection: application.Inspection,
+    layout: Layout,
+    project: Mapping[str, object],
+    project_origin: str,
+) -> LaunchPlan:
+    package = servers.load(plan.server).PACKAGE
+    version = install.installed_version(package, layout)
+    if version is None:
+        raise ServerMissingError(plan.server, layout.app_root)
+    static = [
+        (url, os.path.normpath(os.path.join(layout.source, plan.home, directory)))
+        for url, _, directory in (pair.partition("=") for pair in plan.static)
+    ]
+    origins = dict(plan.origins)
+    if inspection.serves_static:
+        origins["static"] = "the application's own middleware"
+    elif inspection.static_url and inspection.static_root:
+        static.append((inspection.static_url, inspection.static_root))
+        origins["static"] = "STATIC_URL and STATIC_ROOT of Django's settings"
+    return LaunchPlan(
+        app=plan.app,
+        home=plan.home,
+        server=plan.server,
+        server_version=version,
+        framework=plan.framework,
+        django_settings=plan.django_settings,
+        static=tuple(static),
+        project=project,
+        project_origin=project_origin,
+        origins=origins,
+        passed_over=plan.passed_over,
+    )
+
+
+def _environment(environ: Mapping[str, str], layout: Layout, home: str) -> dict[str, str]:
+    """Return the environment of hooks and of the application's programs during the build."""
+    env = environment.load_files(environ, layout.source, environment.BUILD)
+    return environment.for_application(env, layout, home) | {"TAXIWAY_PHASE": "build"}
+
+
+class _Step:
+    """Announces a step, and what came of it and how long it took."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.result = ""
+
+    def __enter__(self) -> Self:
+        console.step(self.title)
+        self._started = time.monotonic()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        if kind is None:
+            seconds = f"{time.monotonic() - self._started:.1f} s"
+            console.detail(", ".join(filter(None, (self.result, seconds))))

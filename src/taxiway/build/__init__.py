@@ -1,0 +1,1 @@
+"""Acting: the steps of a build, one module each."""

@@ -1,0 +1,136 @@
+"""Asking the application itself: one import in its own interpreter, and Django's collectstatic.
+
+A build often lacks variables that exist only where the application runs. One that the settings miss gets a placeholder for these
+commands alone, and that is reported; every other failure is shown.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from taxiway import console
+from taxiway.detect.entry_points import WSGI
+from taxiway.errors import BadEntryPointError, CollectstaticError, UnsupportedInterfaceError
+from taxiway.layout import Layout, runtime_path
+from taxiway.plan import BuildPlan
+from taxiway.process import run
+
+_MAX_PLACEHOLDERS = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What importing the application showed."""
+
+    interface: str | None
+    """`WSGI`, `ASGI`, or None where the import failed for want of something that only the running container has."""
+    error: str
+    static_url: str | None
+    static_root: str | None
+    """Where collectstatic puts files; None where Django's staticfiles application isn't used."""
+    serves_static: bool
+    """Whether the application has middleware for static files."""
+    placeholders: Mapping[str, str]
+
+
+def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Inspection:
+    """Import the application once.
+
+    Raises:
+        BadEntryPointError: Its module or name doesn't exist, or it is no application.
+        UnsupportedInterfaceError: It isn't a WSGI application.
+    """
+    placeholders: dict[str, str] = {}
+    while True:
+        answer = _ask(plan, layout, {**environ, **placeholders})
+        missing = answer.get("missing")
+        if not missing or missing in placeholders or len(placeholders) >= _MAX_PLACEHOLDERS:
+            break
+        placeholders[missing] = placeholder(missing)
+    if answer.get("wrong"):
+        raise BadEntryPointError(plan.app, plan.origins["app"], answer["wrong"])
+    interface = answer.get("interface")
+    if interface not in {WSGI, None}:
+        raise UnsupportedInterfaceError(plan.app, interface, plan.server)
+    return Inspection(
+        interface=interface,
+        error=answer.get("error", ""),
+        static_url=answer.get("static_url"),
+        static_root=answer.get("static_root"),
+        serves_static=answer.get("serves_static", False),
+        placeholders=placeholders,
+    )
+
+
+def placeholder(name: str) -> str:
+    """Return a value for a variable that the build lacks; pure."""
+    if name.endswith(("_URL", "_URI", "_DSN")):
+        return "sqlite://:memory:" if "DATABASE" in name or name.startswith("DB") else "http://localhost"
+    if name.endswith(("_PORT", "_TIMEOUT", "_SIZE", "_COUNT", "_ID")):
+        return "1"
+    if name.endswith(("_HOST", "_HOSTS")):
+        return "localhost"
+    return "placeholder-of-the-build"
+
+
+def collect_static(plan: BuildPlan, inspection: Inspection, layout: Layout, environ: Mapping[str, str]) -> None:
+    """Run Django's collectstatic.
+
+    Raises:
+        CollectstaticError: It failed.
+    """
+    argv = [
+        layout.python,
+        str(Path(runtime_path(), "taxiway_runtime/collect_static.py")),
+        inspection.static_root or "",
+    ]
+    env = _environment(plan, {**environ, **inspection.placeholders})
+    result = run(argv, env=env, cwd=_home(plan, layout), echo=False, show=lambda line: "static file" in line)
+    if result.status:
+        raise CollectstaticError(result.reason, result.output)
+
+
+def _ask(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> dict[str, Any]:
+    handle, path = tempfile.mkstemp(suffix=".json")
+    os.close(handle)
+    try:
+        argv = [layout.python, str(Path(runtime_path(), "taxiway_runtime/inspect_app.py")), plan.app, path]
+        result = run(argv, env=_environment(plan, environ), cwd=_home(plan, layout), echo=False, show=lambda _: False)
+        try:
+            answer: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+        except ValueError:
+            return {"error": f"the import ended with {result.reason}: {result.output[-500:]}"}
+        return answer
+    finally:
+        os.unlink(path)
+
+
+def _environment(plan: BuildPlan, environ: Mapping[str, str]) -> dict[str, str]:
+    env = dict(environ)
+    if plan.django_settings:
+        env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
+    return env
+
+
+def _home(plan: BuildPlan, layout: Layout) -> Path:
+    return Path(layout.source, plan.home)
+
+
+def report(inspection: Inspection) -> None:
+    """Tell what the build had to assume."""
+    for name, value in inspection.placeholders.items():
+        console.warn(
+            f"{name} isn't set during the build; {value!r} stands in for it in this step only. "
+            "A value for builds goes into .taxiway/build-env."
+        )
+    if inspection.error:
+        console.warn(f"The application couldn't be imported during the build: {inspection.error}")
+
+
+def without_static(inspection: Inspection) -> Inspection:
+    """Return the inspection of an application whose static files aren't collected."""
+    return replace(inspection, static_url=None, static_root=None)

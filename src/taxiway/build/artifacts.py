@@ -1,0 +1,39 @@
+"""What an incremental build takes over from the previous image: the installed dependencies, with their bytecode.
+
+`save-artifacts` streams them as a tar archive (S2I's protocol), `assemble` finds them unpacked. They are used only if nothing
+that decides the installed set has changed; an absent or foreign set is ignored.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from taxiway import console
+from taxiway.build.source import merge
+from taxiway.dependencies import install
+from taxiway.layout import Layout
+
+
+def save_command(layout: Layout) -> list[str] | None:
+    """Return the command that writes the archive to stdout; None where there is nothing worth saving."""
+    if not os.path.isfile(layout.dependencies):
+        return None
+    names = [name for name in ("bin", "lib", "include", "share", "etc") if os.path.isdir(f"{layout.app_root}/{name}")]
+    state = os.path.relpath(layout.dependencies, layout.app_root)
+    excluded = [f"--exclude=bin/{pattern}" for pattern in ("python*", "activate*", "Activate*")]
+    return ["tar", "--create", "--file=-", f"--directory={layout.app_root}", *excluded, state, *names]
+
+
+def restore(artifacts: Path, layout: Layout, key: Mapping[str, str]) -> bool:
+    """Put saved dependencies back if they are those that `key` describes; tell whether that was done."""
+    saved = Layout(app_root=str(artifacts), source="")
+    if not os.path.isfile(saved.dependencies):
+        return False
+    different = install.changes(saved, key)
+    if different:
+        console.detail(f"the previous image's dependencies aren't used: {', '.join(different)}")
+        shutil.rmtree(artifacts, ignore_errors=True)
+        return False
+    merge(artifacts, Path(layout.app_root))
+    return True

@@ -1,0 +1,49 @@
+"""The command line: a module for each command."""
+
+import importlib
+import os
+
+import click
+
+from taxiway import __version__
+
+# Command: its module. They are imported when needed, because each imports what it works with.
+_COMMANDS = {
+    "plan": "plan",
+    "settings": "settings",
+    "assemble": "assemble",
+    "save-artifacts": "save_artifacts",
+    "assemble-runtime": "assemble_runtime",
+    "start": "start",
+    "image": "image",
+    "completion": "completion",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"taxiway.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = module.command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def taxiway() -> None:
+    r"""Turn a Python web application into a production image, and run it.
+
+    \b
+    What will be built and started, and why:    taxiway plan
+    An image without the s2i tool:              taxiway image NAME
+    All settings, with value and origin:        taxiway settings
+    """
+
+
+def in_container() -> bool:
+    """Tell whether this runs in one of taxiway's images."""
+    return bool(os.environ.get("STI_SCRIPTS_PATH"))

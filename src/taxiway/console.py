@@ -1,0 +1,52 @@
+"""All printing. Progress goes to stdout, warnings and errors to stderr.
+
+S2I keeps only the first kilobyte of a failing assemble's stderr for its report, so nothing else may go there.
+"""
+
+import sys
+from collections.abc import Sequence
+
+_SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
+
+
+def quote(word: str) -> str:
+    """Quote one word for a shell, as `shlex.quote` does, without its import at each container start."""
+    if word and _SAFE.issuperset(word):
+        return word
+    return "'" + word.replace("'", "'\"'\"'") + "'"
+
+
+def join(argv: Sequence[str]) -> str:
+    """Write a command so that it can be pasted into a shell."""
+    return " ".join(map(quote, argv))
+
+
+def say(text: str) -> None:
+    """Print a line of progress."""
+    print(text, flush=True)  # noqa: T201
+
+
+def step(text: str) -> None:
+    """Announce a step."""
+    say(f"---> {text}")
+
+
+def detail(text: str) -> None:
+    """Print a line that belongs to the step before."""
+    say(f"     {text}")
+
+
+def command(argv: Sequence[str]) -> None:
+    """Echo a command that is about to run."""
+    say(f"     $ {join(argv)}")
+
+
+def warn(text: str) -> None:
+    """Print a warning."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def error(text: str, code: str) -> None:
+    """Print an expected failure with its code."""
+    sys.stdout.flush()
+    print(f"error: {text}\n\n[{code}]", file=sys.stderr, flush=True)  # noqa: T201

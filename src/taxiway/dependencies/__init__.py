@@ -1,0 +1,1 @@
+"""The application's dependencies: reading what is asked for, and installing it."""

@@ -1,0 +1,91 @@
+"""The environment of hooks and of the server: the same for both.
+
+`.taxiway/environment` always counts; `build-env` and `deploy-env` count in their phase. They are shell files; what they set is
+exported. Their older places in `.warpdrive/` are read too.
+This module is on the way of every container start.
+"""
+
+import os
+from collections.abc import Mapping
+
+from taxiway.errors import EnvironmentFileError
+from taxiway.layout import Layout, runtime_path
+
+BUILD, DEPLOY = "build", "deploy"
+
+_FILES = {
+    BUILD: ("environment", "build-env"),
+    DEPLOY: ("environment", "deploy-env"),
+}
+_OLD_PLACES = {
+    "environment": ".warpdrive/environment",
+    "build-env": ".warpdrive/action_hooks/build-env",
+    "deploy-env": ".warpdrive/action_hooks/deploy-env",
+}
+
+
+def files(source: str, phase: str) -> list[str]:
+    """List the environment files of a phase that are there, in the order in which they count."""
+    found = []
+    for name in _FILES[phase]:
+        for place in (f".taxiway/{name}", _OLD_PLACES[name]):
+            path = os.path.join(source, place)
+            if os.path.isfile(path):
+                found.append(path)
+                break
+    return found
+
+
+def load_files(environ: Mapping[str, str], source: str, phase: str) -> dict[str, str]:
+    """Return the environment with the files' variables added.
+
+    Raises:
+        EnvironmentFileError: bash can't read a file.
+    """
+    result = dict(environ)
+    for path in files(source, phase):
+        result = _source(path, result, source)
+    return result
+
+
+def _source(path: str, environ: Mapping[str, str], cwd: str) -> dict[str, str]:
+    import subprocess  # noqa: PLC0415  # only where there is such a file; a container start is short
+
+    # The variables come on a descriptor of their own, so that the file may print what it likes.
+    reader, writer = os.pipe()
+    with os.fdopen(reader, "rb") as pipe:
+        try:
+            process = subprocess.Popen(
+                ["bash", "-c", 'set -ea; . "$1" >&2; exec env -0 >&"$2"', "bash", path, str(writer)],
+                env=dict(environ),
+                cwd=cwd,
+                pass_fds=(writer,),
+                stdin=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        finally:
+            os.close(writer)
+        data = pipe.read()
+        _, errors = process.communicate()
+    if process.returncode:
+        raise EnvironmentFileError(path, process.returncode, errors.decode(errors="replace"))
+    pairs = (item.partition("=") for item in data.decode(errors="surrogateescape").split("\0") if item)
+    return {name: value for name, _, value in pairs if name not in {"_", "SHLVL"} or name in environ}
+
+
+def for_application(environ: Mapping[str, str], layout: Layout, home: str) -> dict[str, str]:
+    """Return the environment in which the application's own programs run: its virtual environment is active."""
+    result = dict(environ)
+    result["VIRTUAL_ENV"] = layout.app_root
+    path = result.get("PATH", os.defpath)
+    if layout.bin not in path.split(os.pathsep):
+        result["PATH"] = os.pathsep.join((layout.bin, path))
+    places = [
+        os.path.normpath(os.path.join(layout.source, home)),
+        layout.source,
+        *(place for place in (os.path.join(layout.source, "src"),) if os.path.isdir(place)),
+        *filter(None, result.get("PYTHONPATH", "").split(os.pathsep)),
+        runtime_path(),
+    ]
+    result["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(places))
+    return result

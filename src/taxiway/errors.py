@@ -1,0 +1,367 @@
+"""Every expected failure: its code, its exit status and its text.
+
+Each text has a headline, what was found, and what to do. Codes and exit statuses are documented in docs/errors.md and stay
+as they are. S2I takes an output line that matches `tar.*not found` for an image without tar, so the texts say "couldn't find".
+This module is on the way of every container start and imports nothing but types.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+
+class TaxiwayError(Exception):
+    """Base of all expected failures; shown without a traceback."""
+
+    code = "error"
+    exit_status = 1
+
+
+def _listing(items: Iterable[str]) -> str:
+    return "".join(f"\n  {item}" for item in items)
+
+
+def _tail(output: str) -> str:
+    return f"\n\nThe last lines of its output:{_listing(output.splitlines()[-12:])}" if output.strip() else ""
+
+
+class UnknownSettingError(TaxiwayError):
+    """A TAXIWAY_* variable or a key of [tool.taxiway] that doesn't exist."""
+
+    code = "unknown-setting"
+    exit_status = 2
+
+    def __init__(self, unknown: Mapping[str, str | None], where: str) -> None:
+        lines = [f"{name}" + (f" (did you mean {nearest}?)" if nearest else "") for name, nearest in unknown.items()]
+        super().__init__(
+            f"Unknown settings in {where}:{_listing(lines)}\n\nCorrect or remove them. All settings: taxiway settings"
+        )
+
+
+class BadSettingError(TaxiwayError):
+    """A setting with a value of the wrong form."""
+
+    code = "bad-setting"
+    exit_status = 2
+
+    def __init__(self, name: str, value: object, origin: str, expected: str) -> None:
+        super().__init__(
+            f"The setting {name} has a value that can't be used.\n"
+            f"Found {value!r} in {origin}; expected {expected}.\n\n"
+            f"Correct it there. What it means: taxiway settings --help"
+        )
+
+
+class BadConfigFileError(TaxiwayError):
+    """pyproject.toml or taxiway.toml can't be read."""
+
+    code = "bad-config-file"
+    exit_status = 2
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"Couldn't read {path}: {reason}.\n\nCorrect the file; it has to be valid TOML.")
+
+
+class NoSourceError(TaxiwayError):
+    """There is no application source to build."""
+
+    code = "no-source"
+    exit_status = 3
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"There is no application source in {path}.\n"
+            "S2I uploads it there; in a Dockerfile copy it first:\n\n"
+            f"  COPY --chown=1001:0 . {path}"
+        )
+
+
+class NoAppHomeError(TaxiwayError):
+    """APP_HOME names a directory that isn't there."""
+
+    code = "no-app-home"
+    exit_status = 3
+
+    def __init__(self, home: str, origin: str, found: Sequence[str]) -> None:
+        super().__init__(
+            f"The application's directory {home} ({origin}) isn't in the source.\n"
+            f"Directories there: {', '.join(found) or 'none'}.\n\n"
+            "Set app-home in [tool.taxiway], or APP_HOME, to a directory relative to the top of the source."
+        )
+
+
+class NoEntryPointError(TaxiwayError):
+    """Nothing in the source says what to start."""
+
+    code = "no-entry-point"
+    exit_status = 3
+
+    def __init__(self, looked_for: Sequence[str], found: Sequence[str]) -> None:
+        super().__init__(
+            "Couldn't work out how to start the application.\n"
+            f"Looked for:{_listing(looked_for)}\n"
+            f"Found at the top of the source: {', '.join(found) or 'nothing'}.\n\n"
+            "Add one of those, or name the WSGI callable, for example:\n"
+            '  APP_MODULE=shop.web:app          (environment, .s2i/environment, "s2i build -e")\n'
+            '  [tool.taxiway] app = "shop.web:app"    (pyproject.toml)'
+        )
+
+
+class SeveralEntryPointsError(TaxiwayError):
+    """More than one object could be the application."""
+
+    code = "several-entry-points"
+    exit_status = 3
+
+    def __init__(self, candidates: Sequence[str]) -> None:
+        super().__init__(
+            f"More than one object could be the application:{_listing(candidates)}\n\n"
+            "Say which one, in pyproject.toml or in the environment:\n"
+            f'  [tool.taxiway] app = "{candidates[0].split(" ")[0]}"\n'
+            f"  APP_MODULE={candidates[0].split(' ')[0]}"
+        )
+
+
+class BadEntryPointError(TaxiwayError):
+    """The entry point was found or told, but importing it shows that it can't be it."""
+
+    code = "bad-entry-point"
+    exit_status = 3
+
+    def __init__(self, app: str, origin: str, reason: str) -> None:
+        super().__init__(
+            f"The application {app} ({origin}) can't be started: {reason}.\n\n"
+            "Expected a WSGI callable, as package.module:name, or package.module:factory() for one that makes it.\n"
+            "Set APP_MODULE, or app in [tool.taxiway], to it."
+        )
+
+
+class UnsupportedInterfaceError(TaxiwayError):
+    """The application is no WSGI application."""
+
+    code = "unsupported-interface"
+    exit_status = 3
+
+    def __init__(self, app: str, interface: str, server: str) -> None:
+        super().__init__(
+            f"The application {app} speaks {interface}, which the server {server} doesn't.\n\n"
+            "Name a WSGI callable in APP_MODULE, or app in [tool.taxiway]."
+        )
+
+
+class UnknownServerError(TaxiwayError):
+    """A server that taxiway doesn't know."""
+
+    code = "unknown-server"
+    exit_status = 2
+
+    def __init__(self, server: str, origin: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"Unknown server {server} ({origin}).\n\n"
+            f"Expected one of: {', '.join(known)}. Set TAXIWAY_SERVER, or server in [tool.taxiway]."
+        )
+
+
+class ServerMissingError(TaxiwayError):
+    """The chosen server is neither installed nor in the wheelhouse."""
+
+    code = "server-missing"
+    exit_status = 4
+
+    def __init__(self, server: str, app_root: str) -> None:
+        super().__init__(
+            f"The server {server} isn't installed in {app_root}, and there is no wheel of it here.\n\n"
+            f"Add it to the application's requirements, or build with the taxiway builder image, which brings it along."
+        )
+
+
+class BadRequirementsError(TaxiwayError):
+    """A requirements file that can't be read."""
+
+    code = "bad-requirements"
+    exit_status = 4
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't read the requirements:{_listing(problems)}\n\n"
+            "Expected the requirements file format: name==version lines, -r FILE, -c FILE, --hash, and pip's other options."
+        )
+
+
+class DependenciesError(TaxiwayError):
+    """The installer refused or failed."""
+
+    code = "dependencies-failed"
+    exit_status = 4
+
+    def __init__(self, command: str, reason: str, output: str) -> None:
+        advice = "Correct the requirements and build again."
+        if "hash" in output.lower():
+            advice = (
+                "A file on the package index isn't the one that was locked, or the lock lacks a hash.\n"
+                "If you trust the new file, lock again: pip-compile --generate-hashes"
+            )
+        elif "UnknownIssuer" in output or "CERTIFICATE_VERIFY_FAILED" in output:
+            advice = (
+                "The package index presents a certificate that isn't trusted here. Mount your CA bundle:\n"
+                "  s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ..."
+            )
+        super().__init__(
+            f"Couldn't install the requirements: {command.split(' ', maxsplit=1)[0]} ended with {reason}.\n"
+            f"It was run as: {command}{_tail(output)}\n\n{advice}"
+        )
+
+
+class HookNotExecutableError(TaxiwayError):
+    """A hook without its run bit."""
+
+    code = "hook-not-executable"
+    exit_status = 5
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"The hook {path} isn't executable, so it would be skipped.\n\n"
+            f"Make it so and commit that: chmod +x {path} && git update-index --chmod=+x {path}"
+        )
+
+
+class HookFailedError(TaxiwayError):
+    """A hook ended with an error."""
+
+    code = "hook-failed"
+    exit_status = 5
+
+    def __init__(self, name: str, path: str, status: int, output: str = "") -> None:
+        how = f"exit status {status}" if status >= 0 else f"signal {-status}"
+        super().__init__(
+            f"The hook {name} failed with {how}.\nIt is {path}.{_tail(output)}\n\n"
+            "Correct the hook; a hook that may fail has to end with exit status 0 itself."
+        )
+
+
+class EnvironmentFileError(TaxiwayError):
+    """A shell file with environment variables failed."""
+
+    code = "environment-file-failed"
+    exit_status = 5
+
+    def __init__(self, path: str, status: int, output: str) -> None:
+        super().__init__(
+            f"Couldn't read the environment file {path}: bash ended with exit status {status}.{_tail(output)}\n\n"
+            "It has to be a shell file of NAME=value lines."
+        )
+
+
+class CollectstaticError(TaxiwayError):
+    """Django's collectstatic failed."""
+
+    code = "collectstatic-failed"
+    exit_status = 6
+
+    def __init__(self, reason: str, output: str) -> None:
+        super().__init__(
+            f"Django's collectstatic failed with {reason}.{_tail(output)}\n\n"
+            "Correct it, give the build the settings it needs in .taxiway/build-env, or go without collected\n"
+            "static files: DISABLE_COLLECTSTATIC=1, or collectstatic = false in [tool.taxiway]."
+        )
+
+
+class BytecodeError(TaxiwayError):
+    """Compiling to bytecode failed for another reason than a file's syntax."""
+
+    code = "bytecode-failed"
+    exit_status = 6
+
+    def __init__(self, reason: str, output: str) -> None:
+        super().__init__(
+            f"Compiling the Python files to bytecode failed with {reason}.{_tail(output)}\n\n"
+            "The build may have run out of memory or disk space; give it more and build again."
+        )
+
+
+class NoLaunchPlanError(TaxiwayError):
+    """`start` without a build before it."""
+
+    code = "no-launch-plan"
+    exit_status = 7
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"There is no application here: couldn't find the launch plan {path}, which a build writes.\n\n"
+            "Build first: s2i build SOURCE taxiway-builder IMAGE. In a Dockerfile: RUN /usr/libexec/s2i/assemble,\n"
+            "or on the runtime image: COPY --from=build --chown=1001:0 /opt/app-root /opt/app-root"
+        )
+
+
+class BadLaunchPlanError(TaxiwayError):
+    """A launch plan that this version can't read."""
+
+    code = "bad-launch-plan"
+    exit_status = 7
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"The launch plan {path} can't be used: {reason}.\n\n"
+            "It was written by another version of taxiway, or damaged. Build the image again, with the builder\n"
+            "and the runtime image of the same version."
+        )
+
+
+class CommandFailedError(TaxiwayError):
+    """A program that has to succeed didn't."""
+
+    code = "command-failed"
+    exit_status = 8
+
+    def __init__(self, command: str, reason: str, output: str = "") -> None:
+        super().__init__(f"A command failed with {reason}: {command}{_tail(output)}")
+
+
+class CannotExecError(TaxiwayError):
+    """The server's program can't be started."""
+
+    code = "cannot-start-server"
+    exit_status = 7
+
+    def __init__(self, command: str, reason: str) -> None:
+        super().__init__(
+            f"Couldn't start the server: {reason}.\nThe command was: {command}\n\n"
+            "Is the server installed in this image? Build the image again with the taxiway builder image."
+        )
+
+
+class NoEngineError(TaxiwayError):
+    """No container engine answers."""
+
+    code = "no-engine"
+    exit_status = 9
+
+    def __init__(self, tried: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't find a container engine that works. Tried:{_listing(tried)}\n\n"
+            "Install Podman (Debian, Ubuntu: apt-get install podman), or start Docker's service."
+        )
+
+
+class EngineFailedError(TaxiwayError):
+    """The container engine couldn't build the image."""
+
+    code = "image-build-failed"
+    exit_status = 9
+
+    def __init__(self, command: str, reason: str) -> None:
+        super().__init__(
+            f"The image wasn't built: {command} ended with {reason}; its own message stands above.\n\n"
+            "An image of that name from an earlier build is unchanged."
+        )
+
+
+class IncompleteExpressionError(TaxiwayError):
+    """Server arguments with shell syntax that isn't supported."""
+
+    code = "bad-server-args"
+    exit_status = 2
+
+    def __init__(self, text: str, origin: str, reason: str) -> None:
+        super().__init__(
+            f"Couldn't split the server arguments in {origin}: {reason}.\nFound: {text}\n\n"
+            "Expected words as in a shell, with quotes closed; no command substitution."
+        )

@@ -1,0 +1,65 @@
+"""Where things are, in an image and on a laptop.
+
+This module is on the way of every container start: standard library's `os` and `typing` only.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+APP_ROOT = "/opt/app-root"  # the name that s2i-python-container's users and derived images rely on
+S2I_DESTINATION = "/tmp"  # noqa: S108  # where S2I puts `src` and `artifacts` unless a label says otherwise
+
+
+class Layout(NamedTuple):
+    """The directories of one application."""
+
+    app_root: str
+    """The application's virtual environment."""
+    source: str
+    """The application's source; commands and hooks run here."""
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Layout":
+        """Take the places from APP_ROOT, as the image sets it."""
+        app_root = os.path.abspath(environ.get("APP_ROOT") or APP_ROOT)
+        return cls(app_root=app_root, source=os.path.join(app_root, "src"))
+
+    @property
+    def python(self) -> str:
+        """The application's interpreter."""
+        return os.path.join(self.app_root, "bin", "python")
+
+    @property
+    def bin(self) -> str:
+        """The directory of the application's console scripts."""
+        return os.path.join(self.app_root, "bin")
+
+    @property
+    def state(self) -> str:
+        """What taxiway writes about the build."""
+        return os.path.join(self.app_root, ".taxiway")
+
+    @property
+    def launch_plan(self) -> str:
+        """The launch plan: `assemble` writes it, `start` reads it."""
+        return os.path.join(self.state, "launch.json")
+
+    @property
+    def dependencies(self) -> str:
+        """What was installed, and from what."""
+        return os.path.join(self.state, "dependencies.json")
+
+
+def runtime_path() -> str:
+    """Return the directory to put on the application's path, so that it can import `taxiway_runtime`."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    installed = os.path.join(package, "_runtime")
+    return installed if os.path.isdir(installed) else os.path.dirname(package)  # the latter in a checkout
+
+
+def wheelhouse() -> str | None:
+    """Return the builder image's directory of server wheels, where there is one."""
+    path = os.path.join(sys.prefix, "wheelhouse")
+    return path if os.path.isfile(os.path.join(path, "servers.txt")) else None

@@ -1,0 +1,283 @@
+"""Settings: one table, one function that decides which source of a value wins.
+
+Highest first: command line; `TAXIWAY_*` and the platform's own names (`PORT`, `WEB_CONCURRENCY`); `[tool.taxiway]`; the names of
+the builders that taxiway replaces (`APP_MODULE`, `WARPDRIVE_*`); the default. An empty variable means unset, because
+OpenShift's templates pass empty strings.
+
+This module is on the way of every container start: it imports nothing heavy.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
+
+from taxiway.errors import BadSettingError, UnknownSettingError
+
+# Set by taxiway itself for hooks and the server; not settings.
+RESERVED = frozenset({"TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_CACHE"})
+_FALSE = frozenset({"0", "false", "no", "off"})
+_TRUE = frozenset({"1", "true", "yes", "on"})
+
+
+class Kind(NamedTuple):
+    """How a setting's value is written."""
+
+    expected: str
+    convert: Callable[[object], Any]
+    """Turns text, or a TOML value, into the setting's value; raises ValueError."""
+
+
+class Setting(NamedTuple):
+    """One row of the table."""
+
+    name: str
+    kind: Kind
+    default: object
+    help: str
+    platform: tuple[str, ...] = ()
+    """Names of the platform, as strong as TAXIWAY_*."""
+    peers: tuple[str, ...] = ()
+    """Names of other builders, weaker than [tool.taxiway]; `!NAME` switches a flag off when NAME is set."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of taxiway's own."""
+        return "TAXIWAY_" + self.name.upper().replace("-", "_")
+
+
+class Settings(NamedTuple):
+    """All settings, with the origin of each by name."""
+
+    app: str | None
+    app_home: str
+    server: str | None
+    server_args: str
+    port: int
+    processes: int | None
+    threads: int | None
+    graceful_timeout: int
+    request_timeout: int
+    static: tuple[str, ...]
+    collectstatic: bool
+    keep_git: bool
+    origins: Mapping[str, str]
+
+    def origin(self, name: str) -> str:
+        """Return what decided a setting, to be told to the user."""
+        return self.origins[name.replace("_", "-")]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError
+    return value
+
+
+def _integer(low: int, high: int) -> Kind:
+    def convert(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | str):
+            raise ValueError
+        number = int(value)
+        if not low <= number <= high:
+            raise ValueError
+        return number
+
+    return Kind(f"a whole number from {low} to {high}", convert)
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = _text(value).lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError
+
+
+def _words(value: object) -> tuple[str, ...]:
+    if isinstance(value, list):
+        return tuple(_text(item) for item in value)
+    return tuple(_text(value).split())
+
+
+def _static(value: object) -> tuple[str, ...]:
+    words = _words(value)
+    if not all(url.startswith("/") and directory for url, _, directory in (w.partition("=") for w in words)):
+        raise ValueError
+    return words
+
+
+TEXT = Kind("text", _text)
+FLAG = Kind("true or false", _flag)
+
+SETTINGS = (
+    Setting(
+        "app",
+        TEXT,
+        None,
+        "The WSGI callable: package.module:name, or package.module:factory() for one that makes it. Default: found.",
+        peers=("APP_MODULE",),
+    ),
+    Setting(
+        "app-home",
+        TEXT,
+        ".",
+        "The application's directory, relative to the top of the source.",
+        peers=("APP_HOME", "WARPDRIVE_APP_HOME"),
+    ),
+    Setting(
+        "server",
+        TEXT,
+        None,
+        "The server: mod_wsgi or gunicorn. Default: the one in the application's requirements, else mod_wsgi.",
+        peers=("WARPDRIVE_SERVER_TYPE",),
+    ),
+    Setting(
+        "server-args",
+        TEXT,
+        "",
+        "Arguments added to the server's command, split as a shell would, after taxiway's own.",
+    ),
+    Setting(
+        "port",
+        _integer(1, 65535),
+        8080,
+        "The TCP port to listen on.",
+        platform=("PORT",),
+        peers=("WARPDRIVE_HTTP_PORT",),
+    ),
+    Setting(
+        "processes",
+        _integer(1, 1024),
+        None,
+        "Worker processes. Default: from the CPU and memory limits of the container.",
+        platform=("WEB_CONCURRENCY",),
+    ),
+    Setting(
+        "threads",
+        _integer(1, 1024),
+        None,
+        "Threads of each worker process. Default: from the CPU limit of the container.",
+    ),
+    Setting(
+        "graceful-timeout",
+        _integer(1, 3600),
+        20,
+        "Seconds that requests in flight may take to finish after SIGTERM.",
+    ),
+    Setting("request-timeout", _integer(1, 86400), 60, "Seconds after which a stuck worker is replaced."),
+    Setting(
+        "static",
+        Kind("URL=DIRECTORY pairs, each URL beginning with /", _static),
+        (),
+        "Static files to serve: URL=DIRECTORY, directories relative to the source. Django's are found by themselves.",
+    ),
+    Setting(
+        "collectstatic",
+        FLAG,
+        True,  # noqa: FBT003
+        "Whether the build runs Django's collectstatic.",
+        peers=("!DISABLE_COLLECTSTATIC",),
+    ),
+    Setting("keep-git", FLAG, False, "Whether the image keeps the source's .git directory."),  # noqa: FBT003
+)
+
+
+def resolve(
+    *,
+    environ: Mapping[str, str],
+    project: Mapping[str, object],
+    project_origin: str = "[tool.taxiway]",
+    options: Mapping[str, object] | None = None,
+    warn: Callable[[str], None] = lambda _: None,
+) -> Settings:
+    """Decide every setting.
+
+    Args:
+        environ: The environment.
+        project: The table `[tool.taxiway]`, or taxiway.toml.
+        project_origin: Where that table was read, for messages.
+        options: Values from the command line by setting name; None means not given.
+        warn: Takes a warning.
+
+    Raises:
+        UnknownSettingError: A TAXIWAY_* variable or a key that doesn't exist.
+        BadSettingError: A value of the wrong form.
+    """
+    _refuse_unknown(_own_variables(environ), (s.variable for s in SETTINGS), "the environment")
+    _refuse_unknown(project, (s.name for s in SETTINGS), project_origin)
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for setting in SETTINGS:
+        value, origin = _choose(setting, environ, project, project_origin, options or {}, warn)
+        values[setting.name.replace("-", "_")] = value
+        origins[setting.name] = origin
+    return Settings(**values, origins=origins)
+
+
+def _choose(  # noqa: PLR0917
+    setting: Setting,
+    environ: Mapping[str, str],
+    project: Mapping[str, object],
+    project_origin: str,
+    options: Mapping[str, object],
+    warn: Callable[[str], None],
+) -> tuple[object, str]:
+    if options.get(setting.name) is not None:
+        return _convert(setting, options[setting.name], "the command line"), f"--{setting.name}"
+    for name in (setting.variable, *setting.platform):
+        if value := variable(environ, name):
+            return _convert(setting, value, f"the variable {name}"), name
+    if setting.name in project:
+        return _convert(setting, project[setting.name], project_origin), project_origin
+    for name in setting.peers:
+        value = variable(environ, name.lstrip("!"))
+        if not value:
+            continue
+        if name.startswith("!"):
+            if value.lower() in _FALSE:
+                warn(f"{name[1:]}={value} counts as set, as any value does; remove the variable to unset it.")
+            return False, name[1:]
+        return _convert(setting, value, f"the variable {name}"), name
+    return setting.default, "default"
+
+
+def variable(environ: Mapping[str, str], name: str) -> str:
+    """Return a variable's value without one pair of quotes around it; empty means unset.
+
+    S2I keeps the quotes of `NAME="value"` in .s2i/environment as part of the value.
+    """
+    value = environ.get(name, "").strip()
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+        return value[1:-1]
+    return value
+
+
+def _convert(setting: Setting, value: object, origin: str) -> object:
+    try:
+        return setting.kind.convert(value)
+    except ValueError:
+        raise BadSettingError(setting.name, value, origin, setting.kind.expected) from None
+
+
+def _own_variables(environ: Mapping[str, str]) -> list[str]:
+    """List the TAXIWAY_* variables, but for those that Kubernetes adds for a service named taxiway."""
+    return [
+        name
+        for name, value in environ.items()
+        if name.startswith("TAXIWAY_")
+        and name not in RESERVED
+        and not name.startswith("TAXIWAY_SERVICE_")
+        and not (name.startswith("TAXIWAY_PORT") and (value.startswith(("tcp://", "udp://")) or "_TCP" in name))
+    ]
+
+
+def _refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:
+    known = tuple(known)
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        from difflib import get_close_matches  # noqa: PLC0415  # only on the way to an error
+
+        nearest = {name: next(iter(get_close_matches(name, known, n=1)), None) for name in sorted(unknown)}
+        raise UnknownSettingError(nearest, where)

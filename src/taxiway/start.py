@@ -1,0 +1,126 @@
+"""Starting the application: launch plan and environment give one command, which replaces this process.
+
+What this module imports is part of every container start. So: no click, pathlib, dataclasses or subprocess on the way.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+
+from taxiway import console, environment, hooks, launch_plan, servers, settings, sizing
+from taxiway.errors import CannotExecError, CommandFailedError
+from taxiway.launch_plan import LaunchPlan
+from taxiway.layout import Layout
+
+
+def start(
+    options: Mapping[str, object], environ: MutableMapping[str, str], *, dry_run: bool = False
+) -> None:  # pragma: no cover  # the image tests run it
+    """Start the application; comes back only from a dry run.
+
+    Args:
+        options: Settings from the command line.
+        environ: The environment.
+        dry_run: Print the command, and run neither hooks nor the server.
+
+    Raises:
+        TaxiwayError: There is no launch plan, a setting is wrong, a hook fails, or the server can't be started.
+    """
+    os.umask(0o002)  # files must be usable by group 0: the next start may have another UID
+    layout = Layout.from_environ(environ)
+    plan = launch_plan.read(layout.launch_plan)
+    command, env = prepare(plan, options, environ, layout)
+    if not dry_run:
+        writable = _writable_directory(environ)
+        marker = os.path.join(writable, "deploy-cfg.done")
+        hooks.run_once(layout.source, "deploy-cfg", env, marker)
+        hooks.run(layout.source, "deploy", env)
+    if command.prepare:
+        console.command(command.prepare)
+    console.command(command.argv)
+    if not dry_run:
+        _execute(command, env, os.path.join(layout.source, plan.home))
+
+
+def prepare(
+    plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout
+) -> tuple[servers.Command, dict[str, str]]:
+    """Decide the server's command and environment, and say what was decided."""
+    env = environment.load_files(environ, layout.source, environment.DEPLOY)
+    chosen = settings.resolve(
+        environ=env,
+        project=plan.project,
+        project_origin=plan.project_origin,
+        options=options,
+        warn=console.warn,
+    )
+    if chosen.app and chosen.app != plan.app:
+        plan = plan._replace(app=chosen.app, origins={**plan.origins, "app": chosen.origin("app")})
+    if chosen.server and chosen.server != plan.server:
+        plan = plan._replace(
+            server=chosen.server,
+            server_version="",
+            origins={**plan.origins, "server": chosen.origin("server")},
+        )
+    server = servers.load(plan.server, plan.origins["server"])
+    size = sizing.decide(sizing.read_limits(), processes=chosen.processes, threads=chosen.threads)
+    console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
+    console.detail(f"server: {plan.server} ({plan.origins['server']}), {size.reason}")
+    env = environment.for_application(env, layout, plan.home)
+    env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app)
+    env["TAXIWAY_PLAN"] = layout.launch_plan
+    if plan.django_settings:
+        env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
+    command = server.command(servers.Launch(plan, chosen, size, layout, env, os.path.join(_writable_path(environ))))
+    env.update(command.environ)
+    for name in command.unset:
+        env.pop(name, None)
+    return command, env
+
+
+def _execute(command: servers.Command, env: Mapping[str, str], home: str) -> None:
+    os.chdir(home)
+    if command.fresh and os.path.lexists(command.fresh):
+        import shutil  # noqa: PLC0415  # only when a container is started again
+
+        shutil.rmtree(command.fresh)
+    for path, content in command.files:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(content)
+    if command.prepare:
+        _run_quietly(command.prepare, env)
+    sys.stdout.flush()
+    try:
+        os.execvpe(command.argv[0], command.argv, env)  # noqa: S606  # the server becomes this process and gets SIGTERM itself
+    except OSError as error:
+        raise CannotExecError(console.join(command.argv), f"{command.argv[0]}: {error.strerror}") from error
+
+
+def _run_quietly(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
+    """Run the command that prepares the server; its output is shown only if it fails."""
+    reader, writer = os.pipe()
+    actions = [(os.POSIX_SPAWN_DUP2, writer, 1), (os.POSIX_SPAWN_DUP2, writer, 2)]
+    try:
+        pid = os.posix_spawnp(argv[0], argv, env, file_actions=actions)
+    except OSError as error:
+        raise CannotExecError(console.join(argv), f"{argv[0]}: {error.strerror}") from error
+    finally:
+        os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        output = pipe.read().decode(errors="replace")
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if status:
+        raise CommandFailedError(console.join(argv), f"exit status {status}", output)
+
+
+def _writable_path(environ: Mapping[str, str]) -> str:
+    return os.path.join(environ.get("TMPDIR") or "/tmp", f"taxiway-{os.getuid()}")  # noqa: S108
+
+
+def _writable_directory(environ: Mapping[str, str]) -> str:
+    """Make the directory for what the server writes; below /tmp, the only writable place of a read-only container."""
+    path = _writable_path(environ)
+    os.makedirs(path, mode=0o700, exist_ok=True)
+    if os.stat(path).st_uid != os.getuid():
+        raise CannotExecError(path, f"{path} belongs to another user")
+    return path

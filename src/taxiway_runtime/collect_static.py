@@ -1,0 +1,22 @@
+"""Run Django's collectstatic; a project without STATIC_ROOT gets one for it.
+
+usage: collect_static.py STATIC_ROOT
+"""
+
+import sys
+
+import django
+from django.conf import settings
+from django.core.management import call_command
+
+
+def main(static_root: str) -> None:
+    """Collect the static files into STATIC_ROOT, without asking."""
+    django.setup()
+    if not settings.STATIC_ROOT:
+        settings.STATIC_ROOT = static_root
+    call_command("collectstatic", interactive=False, verbosity=1)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,70 @@
+"""Compile directories to bytecode with unchecked hashes (PEP 552), but only files whose bytecode isn't that of their source.
+
+usage: compile_bytecode.py DIRECTORY...
+"""
+
+import _imp
+import importlib.util
+import os
+import py_compile
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+_UNCHECKED_HASH = 0b01  # the flags word of a .pyc: hash-based, source not looked at
+_HEADER = 16
+
+
+def stale(directory: str) -> Iterator[str]:
+    """Walk the Python files that have no valid bytecode."""
+    for place, names, files in os.walk(directory):
+        names[:] = [name for name in names if name != "__pycache__" and not name.startswith(".")]
+        for name in files:
+            path = os.path.join(place, name)
+            if name.endswith(".py") and not is_compiled(path):
+                yield path
+
+
+def is_compiled(path: str) -> bool:
+    """Tell whether a file's bytecode is there, unchecked, and made from this very source."""
+    try:
+        with open(importlib.util.cache_from_source(path), "rb") as file:
+            header = file.read(_HEADER)
+        with open(path, "rb") as file:
+            digest = _imp.source_hash(importlib.util._RAW_MAGIC_NUMBER, file.read())  # type: ignore[attr-defined]  # noqa: SLF001
+    except OSError:
+        return False
+    expected = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH.to_bytes(4, "little") + digest
+    return header == expected
+
+
+def compile_files(paths: list[str]) -> list[str]:
+    """Compile files; return a line for each that isn't valid Python."""
+    problems = []
+    for path in paths:
+        try:
+            py_compile.compile(path, doraise=True, quiet=1, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+        except py_compile.PyCompileError as error:
+            problems.append(f"{path}: {str(error.exc_value).splitlines()[0]}")
+        except (OSError, ValueError, UnicodeDecodeError) as error:
+            problems.append(f"{path}: {error}")
+    return problems
+
+
+def main(directories: list[str]) -> None:
+    """Compile all that is stale, on all processors; files that aren't valid Python are counted."""
+    paths = [path for directory in directories for path in stale(directory)]
+    processes = min(len(os.sched_getaffinity(0)), max(1, len(paths) // 100))
+    chunks = [paths[i : i + 50] for i in range(0, len(paths), 50)]
+    if processes > 1:
+        with ProcessPoolExecutor(processes) as pool:
+            problems = [line for lines in pool.map(compile_files, chunks) for line in lines]
+    else:
+        problems = compile_files(paths)
+    print(f"{len(paths) - len(problems)} files compiled")  # noqa: T201
+    for line in problems:  # templates and test data of packages are often no valid Python; importing one reports it
+        print(f"not compiled: {line}")  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

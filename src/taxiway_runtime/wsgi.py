@@ -1,0 +1,28 @@
+"""The WSGI application that every server runs: the user's, with static files in front where the server serves none.
+
+`TAXIWAY_APP` names the application, `TAXIWAY_PLAN` the launch plan.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from taxiway_runtime.loading import load
+
+
+def _application() -> Callable[..., Any]:
+    application = load(os.environ["TAXIWAY_APP"])
+    plan = json.loads(Path(os.environ["TAXIWAY_PLAN"]).read_text(encoding="utf-8"))
+    if plan["static"] and plan["server"] != "mod_wsgi":
+        from whitenoise import WhiteNoise  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
+
+        static = WhiteNoise(application)
+        for url, directory in plan["static"]:
+            static.add_files(directory, prefix=url)
+        return static  # type: ignore[no-any-return,unused-ignore]
+    return application
+
+
+application = _application()
