@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# Builds localhost/taxiway-builder:SUITE and localhost/taxiway-runtime:SUITE, as far as they are missing or out of date.
+#
+#   scripts/images.sh [builder|runtime]...     both by default
+#
+# SUITE, BASE_IMAGE, PULL_TIMEOUT, DEBIAN_MIRROR: see base-image.sh
+# PYTHON_VERSION    X.Y of the base image's Python, for a BASE_IMAGE that is not one of the suites
+# VERBOSE=1         show the builds' output
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+readonly LABEL="io.taxiway.inputs"
+# What the Dockerfile copies.
+readonly CONTEXT_PATHS=(Dockerfile LICENSE pyproject.toml requirements s2i/bin scripts/image src)
+
+python_version() {
+  case "${SUITE}" in
+    bookworm) echo 3.11 ;;
+    trixie) echo 3.13 ;;
+    forky | sid) echo 3.14 ;;
+    *) fail "Python's version in SUITE=${SUITE} is not known" "type: PYTHON_VERSION=X.Y SUITE=${SUITE} scripts/images.sh" ;;
+  esac
+}
+
+# copy_context FOLDER: exactly what the build may see, with modes that don't depend on this machine's umask.
+copy_context() {
+  local folder="${1}"
+  mkdir -p "${folder}/certs"
+  (cd "${ROOT}" && tar --create --exclude=__pycache__ --sort=name --mode='u=rwX,go=rX' --owner=0 --group=0 --mtime=@0 \
+    "${CONTEXT_PATHS[@]}") | tar --extract --directory "${folder}"
+  cp "${ROOT}/certs/README.md" "${folder}/certs/"
+}
+
+# copy_certificates FOLDER: certificate authorities that were added to this machine, so that downloads work in the build as they do here.
+copy_certificates() {
+  local folder="${1}"
+  local found bundle
+  while IFS= read -r -d '' found; do
+    cp "${found}" "${folder}/$(basename "${found%.*}").crt"
+  done < <(find "${ROOT}/certs" /usr/local/share/ca-certificates /etc/pki/ca-trust/source/anchors -type f \
+    \( -name '*.crt' -o -name '*.pem' \) -print0 2>/dev/null)
+  for bundle in "${SSL_CERT_FILE:-}" "${PIP_CERT:-}" "${REQUESTS_CA_BUNDLE:-}"; do
+    # The system's own bundle brings nothing that is not in the folders above.
+    if [[ -f "${bundle}" && "${bundle}" != /etc/ssl/certs/ca-certificates.crt && "${bundle}" != /etc/pki/* ]]; then
+      cp "${bundle}" "${folder}/bundle-$(sha256sum <"${bundle}" | cut -c1-8).crt"
+    fi
+  done
+  chmod 0644 "${folder}"/*
+}
+
+# copy_index_settings FILE: the package index of this machine's pip. A file, because build arguments are in the process list.
+copy_index_settings() {
+  local file="${1}"
+  local key variable value
+  for key in index-url extra-index-url trusted-host; do
+    variable="PIP_${key^^}"
+    variable="${variable//-/_}"
+    value="${!variable:-}"
+    if [[ -z "${value}" ]]; then
+      value="$(python3 -m pip config get "global.${key}" 2>/dev/null || true)"
+    fi
+    if [[ -n "${value}" ]]; then
+      [[ -f "${file}" ]] || echo '[global]' >"${file}"
+      printf '%s = %s\n' "${key}" "${value//$'\n'/ }" >>"${file}"
+    fi
+  done
+}
+
+# without_volumes FILE: the engine's settings for this machine, except what only running containers need. The machine's certificates
+# mounted over /etc/ssl/certs would keep the package ca-certificates from being installed.
+without_volumes() {
+  local file="${1}"
+  [[ -n "${CONTAINERS_CONF:-}" ]] || return 0
+  sed -E '/^(volumes|env) *=/d' "${CONTAINERS_CONF}" >"${file}"
+  export CONTAINERS_CONF="${file}"
+}
+
+# inputs_hash CONTEXT BASE TARGET PYTHON: changes with everything that an image is made from.
+inputs_hash() {
+  local context="${1}" base="${2}" target="${3}" python="${4}"
+  local base_id
+  base_id="$("${ENGINE}" image inspect --format '{{ .Id }}' "${base}")"
+  {
+    printf '%s\n' "${base_id}" "${target}" "${python}"
+    cd "${context}"
+    find "${CONTEXT_PATHS[@]}" -type f -print0 | sort --zero-terminated | xargs -0 sha256sum
+  } | sha256sum | cut -c1-16
+}
+
+label_of() {
+  local image="${1}"
+  "${ENGINE}" image inspect --format "{{ index .Config.Labels \"${LABEL}\" }}" "${image}" 2>/dev/null || true
+}
+
+# build TARGET BASE PYTHON CONTEXT
+build() {
+  local target="${1}" base="${2}" python="${3}" context="${4}"
+  local image="localhost/taxiway-${target}:${SUITE}"
+  local hash found version
+  hash="$(inputs_hash "${context}" "${base}" "${target}" "${python}")"
+  found="$(label_of "${image}")"
+  if [[ "${found}" == "${hash}" ]]; then
+    note "${image} is up to date"
+  else
+    version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "${context}/src/taxiway/__init__.py")"
+    step "build ${image}" "${ENGINE}" build --target "${target}" --tag "${image}" \
+      --build-arg "BASE_IMAGE=${base}" --build-arg "PYTHON_VERSION=${python}" --build-arg "VERSION=${version}" \
+      --label "${LABEL}=${hash}" "${context}"
+  fi
+  if [[ "${SUITE}" == trixie ]]; then
+    "${ENGINE}" tag "${image}" "localhost/taxiway-${target}:latest"
+  fi
+}
+
+main() {
+  local targets=("$@")
+  [[ $# -gt 0 ]] || targets=(builder runtime)
+  local target
+  for target in "${targets[@]}"; do
+    [[ "${target}" =~ ^(builder|runtime)$ ]] || fail "there is no image \"${target}\"" "expected: builder, runtime or nothing"
+  done
+  load_engine
+  "${ROOT}/scripts/base-image.sh"
+  local base="${BASE_IMAGE:-localhost/taxiway-base:${SUITE}}"
+  local python="${PYTHON_VERSION:-$(python_version)}"
+  "${ENGINE}" image inspect "${base}" >/dev/null 2>&1 || step "pull ${base}" "${ENGINE}" pull "${base}"
+  SCRATCH="$(mktemp -d)"
+  trap 'rm -rf "${SCRATCH}"' EXIT
+  without_volumes "${SCRATCH}/containers.conf"
+  local context="${SCRATCH}/context"
+  copy_context "${context}"
+  copy_certificates "${context}/certs"
+  copy_index_settings "${context}/certs/pip.conf"
+  for target in "${targets[@]}"; do
+    build "${target}" "${base}" "${python}" "${context}"
+  done
+}
+
+main "$@"
