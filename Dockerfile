@@ -156,6 +156,8 @@ LABEL name="taxiway-builder" \
       io.openshift.tags="builder,python,python${PYTHON_VERSION},django,flask,wsgi,asgi" \
       org.opencontainers.image.title="taxiway-builder" \
       org.opencontainers.image.description="Source-to-Image builder for Python ${PYTHON_VERSION} web applications"
+# Copying everything is the point: see the top.
+# hadolint ignore=DL3067
 COPY --from=builder-rootfs / /
 COPY --from=wheels /layers/common/ /
 COPY --from=wheels /layers/builder/ /
@@ -181,6 +183,7 @@ LABEL name="taxiway-runtime" \
       io.openshift.tags="python,python${PYTHON_VERSION},django,flask,wsgi,asgi" \
       org.opencontainers.image.title="taxiway-runtime" \
       org.opencontainers.image.description="Runs Python ${PYTHON_VERSION} web applications built by taxiway-builder"
+# hadolint ignore=DL3067
 COPY --from=runtime-rootfs / /
 COPY --from=wheels /layers/common/ /
 COPY --from=tool /layers/tool/ /
