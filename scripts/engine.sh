@@ -13,6 +13,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 PODMAN_LIMIT=1048576
 CAP_SYS_RESOURCE_BIT=24
 
+PROBE_IMAGE=localhost/taxiway-probe
+
 # is_docker_running: a docker command alone doesn't count, its daemon must answer.
 is_docker_running() {
   command -v docker >/dev/null && docker info --format '{{.ServerVersion}}' 2>/dev/null | grep -q '[0-9]'
@@ -159,24 +161,35 @@ run_probe() {
   if [[ "${engine}" == podman ]]; then
     podman run --rm "$@" --rootfs "${dir}" "${program}"
   else
-    tar --directory "${dir}" --create . | docker import - localhost/taxiway-probe >/dev/null
-    docker run --rm "$@" localhost/taxiway-probe "${program}"
+    docker run --rm "$@" "${PROBE_IMAGE}" "${program}"
   fi
+}
+
+# can_publish ENGINE DIR: whether a container gets a network with published ports; prints the engine's complaint.
+can_publish() {
+  local engine="${1}" dir="${2}"
+  if [[ "${engine}" == docker ]] && ! docker network inspect bridge >/dev/null 2>&1; then
+    echo "it has no bridge network"
+    return 1
+  fi
+  run_probe "${engine}" "${dir}" --publish 127.0.0.1::8080 2>&1
 }
 
 # check_engine ENGINE: run a container for real, first alone, then with a published port.
 check_engine() {
   local engine="${1}" dir="${CACHE}/probe" said
   make_probe "${dir}"
+  [[ "${engine}" == podman ]] || tar --directory "${dir}" --create . | docker import - "${PROBE_IMAGE}" >/dev/null
   if ! said="$(run_probe "${engine}" "${dir}" --network none 2>&1)"; then
     fail "${engine} can't run a container on this machine" "${said}" \
       "try it by hand: ${CONTAINERS_CONF:+CONTAINERS_CONF=${CONTAINERS_CONF} }${engine} run --rm IMAGE true"
   fi
-  if ! said="$(run_probe "${engine}" "${dir}" --publish 127.0.0.1::8080 2>&1)"; then
-    note "${engine} can't publish ports on this machine; containers need --network host: ${said//$'\n'/ }"
+  PUBLISH=yes
+  if ! said="$(can_publish "${engine}" "${dir}")"; then
+    note "${engine} can't publish ports here, so containers get the host's network: ${said//$'\n'/ }"
     PUBLISH=no
   fi
-  [[ "${engine}" == podman ]] || docker rmi --force localhost/taxiway-probe >/dev/null
+  [[ "${engine}" == podman ]] || docker rmi --force "${PROBE_IMAGE}" >/dev/null
   rm -rf "${dir}"
 }
 
@@ -261,11 +274,10 @@ main() {
     fi
     complete_podman
   fi
-  PUBLISH=yes
   check_engine "${engine}"
   key="$(machine_key "${engine}" "${bundle}")"
 
-  local values=("ENGINE=${engine}" "ENGINE_KEY=${key}" "ENGINE_PUBLISH=${PUBLISH}")
+  local values=("ENGINE=${engine}" "ENGINE_KEY=${key}" "ENGINE_PUBLISH=${PUBLISH:?}")
   [[ -z "${bundle}" ]] || values+=("CA_BUNDLE=${bundle}" "CA_VOLUME=$(ca_volume "${bundle}")")
   [[ "${engine}" != podman || -z "${CONTAINERS_CONF:-}" ]] || values+=("CONTAINERS_CONF=${CONTAINERS_CONF}")
   write_env "${file}" "${values[@]}"

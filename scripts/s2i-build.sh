@@ -74,6 +74,7 @@ git_labels() {
 expected_labels() {
   local source="${1}" image="${2}" builder="${3}" name context location
   shift 3
+  [[ "${builder##*/}" == *:* ]] || builder+=:latest
   name="$(option_value application-name n "$@")"
   context="$(option_value context-dir "" "$@")"
   location="${source}"
@@ -82,11 +83,12 @@ expected_labels() {
     "io.k8s.display-name=${name:-${image}}"
   name="$(option_value description "" "$@")"
   [[ -z "${name}" ]] || printf '%s\0' "io.k8s.description=${name}"
-  if [[ -d "${source}" ]]; then
-    location="$(cd "${source}" && pwd)"
+  local folder="${source#file://}"
+  if [[ -d "${folder}" ]]; then
+    [[ "${folder}" == /* ]] || location="$(cd "${folder}" && pwd)"
     # With --copy, s2i takes the files and leaves the commit alone.
-    if [[ -e "${source}/.git" ]] && ! has_option copy c "$@"; then
-      git_labels "${source}" "$(option_value ref r "$@")"
+    if [[ -e "${folder}/.git" ]] && ! has_option copy c "$@"; then
+      git_labels "${folder}" "$(option_value ref r "$@")"
     fi
   fi
   printf '%s\0' "io.openshift.s2i.build.source-location=${location}"
@@ -96,7 +98,8 @@ expected_labels() {
 # labels_from_assemble IMAGE: print the labels that assemble left in its metadata file, separated by NUL.
 labels_from_assemble() {
   local image="${1}"
-  podman run --rm --network none --entrypoint /bin/cat "${image}" /tmp/.s2i/image_metadata.json 2>/dev/null |
+  # Most images have none; then python3 reads nothing.
+  { podman run --rm --network none --entrypoint /bin/cat "${image}" /tmp/.s2i/image_metadata.json 2>/dev/null || true; } |
     python3 -c '
 import json, sys
 for labels in json.loads(sys.stdin.read() or "{}").get("labels", []):
