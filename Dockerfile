@@ -115,8 +115,10 @@ RUN /tmp/finish-rootfs runtime
 
 # ---- shape: the configuration that both images have ----
 FROM scratch AS shape
+# First of all something that differs from one Python to the next: buildah's cache doesn't look at build arguments in ENV and LABEL, so
+# it would give one suite's values to another.
+COPY --from=wheels /layers/common/ /
 ARG PYTHON_VERSION
-ARG VERSION
 # Names and values of s2i-python-container, which users' own Dockerfiles and scripts rely on.
 ENV APP_ROOT=/opt/app-root \
     HOME=/opt/app-root/src \
@@ -138,9 +140,7 @@ LABEL io.openshift.s2i.scripts-url="image:///usr/libexec/s2i" \
       io.openshift.expose-services="8080:http" \
       maintainer="the taxiway developers" \
       vendor="taxiway" \
-      version="${VERSION}" \
       release="1" \
-      org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.licenses="Apache-2.0"
 
 
@@ -159,9 +159,11 @@ LABEL name="taxiway-builder" \
 # Copying everything is the point: see the top.
 # hadolint ignore=DL3067
 COPY --from=builder-rootfs / /
-COPY --from=wheels /layers/common/ /
 COPY --from=wheels /layers/builder/ /
 COPY --from=tool /layers/tool/ /
+ARG VERSION
+LABEL version="${VERSION}" \
+      org.opencontainers.image.version="${VERSION}"
 WORKDIR /opt/app-root/src
 EXPOSE 8080
 # A number, so that Kubernetes can tell it is not root; any other user ID with group 0 works as well.
@@ -185,8 +187,10 @@ LABEL name="taxiway-runtime" \
       org.opencontainers.image.description="Runs Python ${PYTHON_VERSION} web applications built by taxiway-builder"
 # hadolint ignore=DL3067
 COPY --from=runtime-rootfs / /
-COPY --from=wheels /layers/common/ /
 COPY --from=tool /layers/tool/ /
+ARG VERSION
+LABEL version="${VERSION}" \
+      org.opencontainers.image.version="${VERSION}"
 WORKDIR /opt/app-root/src
 EXPOSE 8080
 USER 1001
