@@ -35,7 +35,7 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def taxiway() -> None:
-    r"""Turn a Python web application into a production image, and run it.
+    """Turn a Python web application into a production image, and run it.
 
     \b
     What will be built and started, and why:    taxiway plan

@@ -7,7 +7,7 @@ from click.shell_completion import get_completion_class
 @click.command("completion", short_help="Write the shell completion for bash, zsh or fish.")
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
-    r"""Write the completion script of SHELL to stdout.
+    """Write the completion script of SHELL to stdout.
 
     \b
     bash:  eval "$(taxiway completion bash)"       in ~/.bashrc

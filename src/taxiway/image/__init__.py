@@ -1,0 +1,1 @@
+"""Building images with a container engine, without the s2i tool."""

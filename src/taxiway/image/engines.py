@@ -1,0 +1,33 @@
+"""The container engines, by their command lines: Podman or Docker, whichever answers."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from taxiway.errors import NoEngineError
+
+ENGINES = ("podman", "docker")
+
+
+def find(engines: Sequence[str] = ENGINES) -> str:
+    """Return the first engine that answers; a client without its service doesn't count.
+
+    Raises:
+        NoEngineError: None does.
+    """
+    tried = []
+    for name in engines:
+        if shutil.which(name) is None:
+            tried.append(f"{name}: no such command")
+            continue
+        result = subprocess.run([name, "info"], capture_output=True, text=True, check=False)
+        if result.returncode == 0:
+            return name
+        tried.append(f"{name} info: {(result.stderr.strip().splitlines() or ['no answer'])[-1]}")
+    raise NoEngineError(tried)
+
+
+def build_command(engine: str, *, image: str, dockerfile: str, context: str) -> list[str]:
+    """Write the command that builds an image from a Dockerfile beside its context; pure."""
+    pull = "--pull=never" if engine == "podman" else "--pull=false"
+    return [engine, "build", pull, "--tag", image, "--file", dockerfile, context]

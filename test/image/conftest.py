@@ -1,0 +1,50 @@
+"""Fixtures of the image tests. `make image-test` prepares engine, images and s2i before."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import harness
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _images() -> None:
+    """Fail early, with the command to type, where the images are missing."""
+    for image in (harness.BUILDER, harness.RUNTIME):
+        if harness.podman("image", "exists", image, check=False).status:
+            pytest.exit(f"{image} is missing; type: make images", returncode=2)
+
+
+@pytest.fixture(scope="session")
+def build_case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """Build a case of test/apps with the real s2i, once in a session; gives the image's name."""
+    built: dict[str, str] = {}
+
+    def build(case: str) -> str:
+        if case not in built:
+            source = harness.copy_app(harness.APPS / case, tmp_path_factory.mktemp(case) / "source")
+            image = f"localhost/taxiway-test/{case}"
+            options = [f"--env={k}={v}" for k, v in harness.read_expectation(case)["build"].get("env", {}).items()]
+            log = harness.s2i_build(source, image, *options).text
+            for text in harness.read_expectation(case)["build"].get("log", []):
+                assert text in log
+            built[case] = image
+        return built[case]
+
+    yield build
+    for image in built.values():
+        harness.podman("rmi", "--force", image, check=False)
+
+
+@pytest.fixture
+def app_source(tmp_path: Path) -> Callable[[str], Path]:
+    """Copy a case of test/apps to a directory of its own."""
+    return lambda case: harness.copy_app(harness.APPS / case, tmp_path / case)
+
+
+@pytest.fixture
+def image_name(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A name for an image that is removed after the test."""
+    name = f"localhost/taxiway-test/{request.node.name.lower().translate(str.maketrans('[]_', '---'))}".rstrip("-")
+    yield name
+    harness.podman("rmi", "--force", name, check=False)

@@ -1,0 +1,225 @@
+"""What the image tests share: building with the scripts that users run, and containers that are waited for and removed."""
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+import tomllib
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]
+APPS = ROOT / "test" / "apps"
+SUITE = os.environ.get("SUITE", "trixie")
+BUILDER = f"localhost/taxiway-builder:{SUITE}"
+RUNTIME = f"localhost/taxiway-runtime:{SUITE}"
+START_TIMEOUT_S = 60
+T = TypeVar("T")
+HARDENED = (
+    "--read-only",
+    "--read-only-tmpfs=false",  # Podman would add writable /run and /var/tmp, which Kubernetes doesn't
+    "--tmpfs=/tmp:rw,size=64m,mode=1777",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
+ARBITRARY_USER = ("--user=1000680000:0", "--passwd=false")  # as OpenShift: no passwd entry
+
+
+@cache
+def environ() -> dict[str, str]:
+    """The environment for the engine, as scripts/engine.sh left it."""
+    cache_root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    stored = Path(os.environ.get("TAXIWAY_CACHE") or cache_root / "taxiway") / "engine.env"
+    pairs = (line.partition("=") for line in stored.read_text().splitlines() if "=" in line)
+    # Nothing of this environment may decide what the tool under test does.
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("TAXIWAY_", "PIP_", "UV_")) and k != "PORT"}
+    return {**own, **{name: value.strip("'\"") for name, _, value in pairs}}
+
+
+@dataclass(frozen=True)
+class Output:
+    """A finished command."""
+
+    status: int
+    text: str
+
+
+def run(*argv: str, check: bool = True, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Output:
+    """Run a command; stdout and stderr together."""
+    result = subprocess.run(
+        argv,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        cwd=cwd,
+        env={**environ(), **(env or {})},
+        check=False,
+        text=True,
+        errors="replace",
+    )
+    if check and result.returncode:
+        raise AssertionError(f"{' '.join(argv)}: exit status {result.returncode}\n{result.stdout[-6000:]}")
+    return Output(result.returncode, result.stdout)
+
+
+def podman(*argv: str, check: bool = True) -> Output:
+    """Run podman."""
+    return run("podman", *argv, check=check)
+
+
+def podman_build(containerfile: str, image: str, context: Path, *options: str) -> Output:
+    """Build an image from the text of a Dockerfile."""
+    file = context.parent / f"{uuid.uuid4().hex}.Containerfile"
+    file.write_text(containerfile)
+    return podman("build", "--tag", image, "--file", str(file), *options, str(context))
+
+
+def image_config(image: str) -> dict[str, Any]:
+    """The configuration of an image."""
+    found: list[dict[str, Any]] = json.loads(podman("image", "inspect", image).text)
+    config: dict[str, Any] = found[0]["Config"]
+    return config
+
+
+def read_expectation(case: str) -> dict[str, Any]:
+    """The expect.toml of a case."""
+    return tomllib.loads((APPS / case / "expect.toml").read_text())
+
+
+def copy_app(source: Path, target: Path) -> Path:
+    """Copy an application as a user would have it."""
+    return Path(shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("expect.toml", "__pycache__")))
+
+
+def s2i_build(source: Path, image: str, *options: str, check: bool = True) -> Output:
+    """Build with the real s2i, by the script that `make run` uses."""
+    return run(str(ROOT / "scripts" / "s2i-build.sh"), str(source), image, *options, check=check)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP response."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: str
+
+
+@dataclass
+class Container:
+    """A running container, reached through a port of the loopback interface."""
+
+    name: str
+    port: int
+    options: Sequence[str] = field(default_factory=tuple)
+
+    def get(self, path: str, timeout: float = 30, headers: Mapping[str, str] | None = None) -> Answer:
+        """Send a GET request; redirects aren't followed."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path, headers=dict(headers or {}))
+            response = connection.getresponse()
+            body = response.read().decode(errors="replace")
+            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
+        finally:
+            connection.close()
+
+    def wait(self, path: str = "/") -> Answer:
+        """Wait until it answers."""
+
+        def ask() -> Answer | None:
+            if not self.is_running():
+                raise AssertionError(f"the container ended with {self.exit_status()}:\n{self.logs()[-6000:]}")
+            try:
+                return self.get(path)
+            except (OSError, http.client.HTTPException):
+                return None
+
+        try:
+            return wait_for(ask, START_TIMEOUT_S)
+        except TimeoutError:
+            raise AssertionError(f"no answer in {START_TIMEOUT_S} s:\n{self.logs()[-6000:]}") from None
+
+    def logs(self) -> str:
+        """What it printed."""
+        return podman("logs", self.name).text
+
+    def is_running(self) -> bool:
+        """Whether it runs."""
+        return podman("inspect", "--format={{.State.Running}}", self.name).text.strip() == "true"
+
+    def exit_status(self) -> int:
+        """Exit status of the ended container."""
+        return int(podman("inspect", "--format={{.State.ExitCode}}", self.name).text)
+
+    def stop(self, timeout_s: int = 30) -> int:
+        """Send SIGTERM, SIGKILL after the timeout; returns the exit status."""
+        podman("stop", f"--time={timeout_s}", self.name)
+        return self.exit_status()
+
+    def execute(self, *argv: str) -> str:
+        """Run a command in it."""
+        return podman("exec", self.name, *argv).text
+
+    def changed_files(self) -> list[str]:
+        """Paths that were written in its root file system since it started."""
+        lines = podman("diff", "--format=json", self.name).text
+        found = json.loads(lines)
+        return sorted(path for kind in ("changed", "added", "deleted") for path in found.get(kind) or [])
+
+
+def wait_for(ask: Callable[[], T | None], timeout_s: float) -> T:
+    """Ask until there is an answer; raise TimeoutError after that many seconds."""
+    deadline = time.monotonic() + timeout_s
+    while (answer := ask()) is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.1)
+    return answer
+
+
+def free_port() -> int:
+    """A free TCP port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def container(
+    image: str, *options: str, port: int = 8080, command: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> Iterator[Container]:
+    """Start a container; it is removed in the end."""
+    name = f"taxiway-test-{uuid.uuid4().hex[:12]}"
+    host_port = free_port()
+    variables = [f"--env={key}={value}" for key, value in (env or {}).items()]
+    try:
+        podman(
+            "run", "--detach", f"--name={name}", f"--publish=127.0.0.1:{host_port}:{port}", *variables, *options, image, *command
+        )
+        yield Container(name, host_port, options)
+    finally:
+        podman("rm", "--force", "--time=1", name, check=False)
+
+
+def check_requests(running: Container, requests: Sequence[Mapping[str, Any]], replace: Mapping[str, str] | None = None) -> None:
+    """Send the requests of an expect.toml and compare."""
+    for request in requests:
+        answer = running.get(request["path"])
+        shown = f"{request['path']}: {answer.status}\n{answer.body[:3000]}\n{running.logs()[-3000:]}"
+        assert answer.status == request["status"], shown
+        for text in request.get("contains", []):
+            for old, new in (replace or {}).items():
+                text = text.replace(old, new)  # noqa: PLW2901
+            assert text in answer.body, f"{text!r} isn't in {shown}"
+        for name, start in request.get("header", {}).items():
+            assert answer.headers.get(name.lower(), "").startswith(start), f"{name}: {answer.headers}"
