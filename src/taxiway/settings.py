@@ -246,10 +246,13 @@ def _choose(  # noqa: PLR0917
 def variable(environ: Mapping[str, str], name: str) -> str:
     """Return a variable's value without one pair of quotes around it; empty means unset.
 
-    S2I keeps the quotes of `NAME="value"` in .s2i/environment as part of the value.
+    S2I keeps the quotes of `NAME="value"` in .s2i/environment as part of the value. What Kubernetes sets for a service, such as
+    TAXIWAY_PORT=tcp://10.0.0.1:80 for one named taxiway, counts as unset.
     """
     value = environ.get(name, "").strip()
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+    if _is_of_service(name, value):
+        return ""
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" and value[0] not in value[1:-1]:
         return value[1:-1]
     return value
 
@@ -262,15 +265,27 @@ def _convert(setting: Setting, value: object, origin: str) -> object:
 
 
 def _own_variables(environ: Mapping[str, str]) -> list[str]:
-    """List the TAXIWAY_* variables, but for those that Kubernetes adds for a service named taxiway."""
+    """List the TAXIWAY_* variables, but for those that Kubernetes adds for a service whose name begins with taxiway."""
     return [
         name
         for name, value in environ.items()
-        if name.startswith("TAXIWAY_")
-        and name not in RESERVED
-        and not name.startswith("TAXIWAY_SERVICE_")
-        and not (name.startswith("TAXIWAY_PORT") and (value.startswith(("tcp://", "udp://")) or "_TCP" in name))
+        if name.startswith("TAXIWAY_") and name not in RESERVED and not _is_of_service(name, value)
     ]
+
+
+def _is_of_service(name: str, value: str) -> bool:
+    """Tell the variables that Kubernetes adds for each service.
+
+    Source: Kubernetes' documentation, "Accessing the Service": NAME_SERVICE_HOST, NAME_SERVICE_PORT[_PORTNAME],
+    NAME_PORT=PROTOCOL://..., NAME_PORT_NUMBER_PROTOCOL[_PROTO|_PORT|_ADDR].
+    """
+    if name.endswith("_SERVICE_HOST") or "_SERVICE_PORT" in name or (name.endswith("_PORT") and "://" in value):
+        return True
+    words = name.split("_")
+    return any(
+        word == "PORT" and number.isdecimal() and protocol in {"TCP", "UDP", "SCTP"}
+        for word, number, protocol in zip(words, words[1:], words[2:], strict=False)
+    )
 
 
 def _refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:
@@ -279,5 +294,7 @@ def _refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> N
     if unknown:
         from difflib import get_close_matches  # noqa: PLC0415  # only on the way to an error
 
-        nearest = {name: next(iter(get_close_matches(name, known, n=1)), None) for name in sorted(unknown)}
-        raise UnknownSettingError(nearest, where)
+        # Compared without the prefix: for its sake any two variables would be near.
+        short = {name.removeprefix("TAXIWAY_"): name for name in known}
+        near = {name: get_close_matches(name.removeprefix("TAXIWAY_"), short, n=1) for name in sorted(unknown)}
+        raise UnknownSettingError({name: short[found[0]] if found else None for name, found in near.items()}, where)
