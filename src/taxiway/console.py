@@ -43,10 +43,22 @@ def command(argv: Sequence[str]) -> None:
 
 def warn(text: str) -> None:
     """Print a warning."""
-    print(f"warning: {text}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"warning: {_for_s2i(text)}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def error(text: str, code: str) -> None:
     """Print an expected failure with its code."""
     sys.stdout.flush()
-    print(f"error: {text}\n\n[{code}]", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"error: {_for_s2i(text)}\n\n[{code}]", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def _for_s2i(text: str) -> str:
+    """Reword lines of other programs, such as "starlette was not found", that S2I would take for an image without tar.
+
+    Its pattern for a failed assemble's stderr is `tar.*not found`; it then starts the build again in another way.
+    """
+    return "\n".join(
+        f"{head}tar{tail.replace('not found', 'missing')}" if found else line
+        for line in text.split("\n")
+        for head, found, tail in (line.partition("tar"),)
+    )

@@ -194,7 +194,7 @@ class DependenciesError(TaxiwayError):
 
     def __init__(self, command: str, reason: str, output: str) -> None:
         advice = "Correct the requirements and build again."
-        if "hash" in output.lower():
+        if "Hash mismatch" in output or "--require-hashes" in output:
             advice = (
                 "A file on the package index isn't the one that was locked, or the lock lacks a hash.\n"
                 "If you trust the new file, lock again: pip-compile --generate-hashes"

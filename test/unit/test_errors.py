@@ -1,0 +1,178 @@
+"""Errors: codes, exit statuses, and texts."""
+
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+from taxiway import errors
+from taxiway.errors import TaxiwayError
+
+CLASSES = [
+    found
+    for _, found in inspect.getmembers(errors, inspect.isclass)
+    if issubclass(found, TaxiwayError) and found is not TaxiwayError
+]
+
+# Stable: scripts and pipelines rely on them.
+STATUSES = {
+    "bad-config-file": 2,
+    "bad-server-args": 2,
+    "bad-setting": 2,
+    "unknown-server": 2,
+    "unknown-setting": 2,
+    "bad-entry-point": 3,
+    "no-app-home": 3,
+    "no-entry-point": 3,
+    "no-source": 3,
+    "several-entry-points": 3,
+    "unsupported-interface": 3,
+    "bad-requirements": 4,
+    "dependencies-failed": 4,
+    "server-missing": 4,
+    "environment-file-failed": 5,
+    "hook-failed": 5,
+    "hook-not-executable": 5,
+    "bytecode-failed": 6,
+    "collectstatic-failed": 6,
+    "bad-launch-plan": 7,
+    "cannot-start-server": 7,
+    "no-launch-plan": 7,
+    "command-failed": 8,
+    "image-build-failed": 9,
+    "no-engine": 9,
+}
+
+SAMPLES: dict[str, Any] = {
+    "unknown": {"TAXIWAY_X": None, "TAXIWAY_PROT": "TAXIWAY_PORT"},
+    "status": 3,
+    "name": "start",
+    "path": "/opt/app-root/start",
+    "command": "start it",
+    "app": "starlette_app:app",
+    "output": "one\ntwo\n",
+    "value": "x",
+}
+_LIST = ["start  (a)", "target  (b)"]
+
+
+def sample(kind: type[TaxiwayError], **given: object) -> TaxiwayError:
+    """Make an error with an argument for each parameter."""
+    arguments: dict[str, Any] = {}
+    for name, parameter in inspect.signature(kind).parameters.items():
+        default = _LIST if "Sequence" in str(parameter.annotation) else "target"
+        arguments[name] = given.get(name, SAMPLES.get(name, default))
+    return kind(**arguments)
+
+
+def test_codes_and_statuses() -> None:
+    assert {kind.code: kind.exit_status for kind in CLASSES} == STATUSES
+    assert len({kind.code for kind in CLASSES}) == len(CLASSES)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_text(kind: type[TaxiwayError]) -> None:
+    text = str(sample(kind))
+    assert not re.search("tar.*not found", text), "S2I would take the image for one without tar"
+    assert not re.search("/bin/sh.*no such file or directory", text), "S2I would take the image for one without a shell"
+    assert "Traceback" not in text
+    assert text == text.strip()
+    assert re.match(r"[A-Z].*(\.|:.*)$", text.splitlines()[0]), "begins with a headline"
+    assert not re.search(r"[ \t]$|\n\n\n", text, re.MULTILINE)
+    assert re.fullmatch("[a-z]+(-[a-z]+)+", kind.code)
+    assert kind.__doc__
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_text_is_short_enough_for_s2i(kind: type[TaxiwayError]) -> None:
+    """S2I's report has the first 1 KB of stderr; another program's output comes on top."""
+    assert len(str(sample(kind, output=""))) < 700
+
+
+def test_texts_that_say_what_to_do() -> None:
+    """All but a program's own failure have a part of their own for that."""
+    assert [kind.code for kind in CLASSES if "\n\n" not in str(sample(kind, output=""))] == ["command-failed"]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (
+            errors.NoSourceError("/tmp/src"),
+            "There is no application source in /tmp/src.\n"
+            "S2I uploads it there; in a Dockerfile copy it first:\n\n"
+            "  COPY --chown=1001:0 . /tmp/src",
+        ),
+        (
+            errors.NoAppHomeError("site", "APP_HOME", []),
+            "The application's directory site (APP_HOME) isn't in the source.\n"
+            "Directories there: none.\n\n"
+            "Set app-home in [tool.taxiway], or APP_HOME, to a directory relative to the top of the source.",
+        ),
+        (
+            errors.SeveralEntryPointsError(["app:one  (Flask object in app.py line 1)", "app:two  (there)"]),
+            "More than one object could be the application:\n"
+            "  app:one  (Flask object in app.py line 1)\n"
+            "  app:two  (there)\n\n"
+            "Say which one, in pyproject.toml or in the environment:\n"
+            '  [tool.taxiway] app = "app:one"\n'
+            "  APP_MODULE=app:one",
+        ),
+        (
+            errors.HookNotExecutableError(".taxiway/hooks/build"),
+            "The hook .taxiway/hooks/build isn't executable, so it would be skipped.\n\n"
+            "Make it so and commit that: chmod +x .taxiway/hooks/build && git update-index --chmod=+x .taxiway/hooks/build",
+        ),
+        (
+            errors.HookFailedError("build", ".taxiway/hooks/build", 7, "so\nit is\n"),
+            "The hook build failed with exit status 7.\n"
+            "It is .taxiway/hooks/build.\n\n"
+            "The last lines of its output:\n  so\n  it is\n\n"
+            "Correct the hook; a hook that may fail has to end with exit status 0 itself.",
+        ),
+        (
+            errors.HookFailedError("build", "build", -9),
+            "The hook build failed with signal 9.\n"
+            "It is build.\n\n"
+            "Correct the hook; a hook that may fail has to end with exit status 0 itself.",
+        ),
+        (
+            errors.UnknownServerError("uwsgi", "TAXIWAY_SERVER", ["mod_wsgi", "gunicorn"]),
+            "Unknown server uwsgi (TAXIWAY_SERVER).\n\n"
+            "Expected one of: mod_wsgi, gunicorn. Set TAXIWAY_SERVER, or server in [tool.taxiway].",
+        ),
+        (errors.CommandFailedError("tar --create", "exit status 2"), "A command failed with exit status 2: tar --create"),
+    ],
+)
+def test_whole_texts(error: TaxiwayError, text: str) -> None:
+    assert str(error) == text
+
+
+@pytest.mark.parametrize(
+    ("output", "advice"),
+    [
+        ("error: no solution", "Correct the requirements and build again."),
+        ("Because xxhash==0 doesn't exist", "Correct the requirements and build again."),
+        (
+            "Hash mismatch for flask",
+            "A file on the package index isn't the one that was locked, or the lock lacks a hash.\n"
+            "If you trust the new file, lock again: pip-compile --generate-hashes",
+        ),
+        (
+            "invalid peer certificate: UnknownIssuer",
+            "The package index presents a certificate that isn't trusted here. Mount your CA bundle:\n"
+            "  s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ...",
+        ),
+    ],
+)
+def test_advice_about_dependencies(output: str, advice: str) -> None:
+    assert str(errors.DependenciesError("uv pip install", "exit status 1", output)) == (
+        "Couldn't install the requirements: uv ended with exit status 1.\n"
+        f"It was run as: uv pip install\n\nThe last lines of its output:\n  {output}\n\n{advice}"
+    )
+
+
+def test_only_the_end_of_a_long_output_is_shown() -> None:
+    text = str(errors.CommandFailedError("x", "exit status 1", "\n".join(f"line {n}" for n in range(100))))
+    assert text.splitlines()[3:] == [f"  line {n}" for n in range(88, 100)]
