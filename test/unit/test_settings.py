@@ -1,7 +1,6 @@
 """Settings: which source of a value wins, and what is refused."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import pytest
 
@@ -43,31 +42,27 @@ def test_table_and_settings_have_the_same_names() -> None:
     assert all(s.help.endswith(".") for s in SETTINGS)
 
 
-# Each source is stronger than those below it.
-PORT_SOURCES = [
-    ({"options": {"port": 1}}, 1, "--port"),
-    ({"environ": {"TAXIWAY_PORT": "2"}}, 2, "TAXIWAY_PORT"),
-    ({"environ": {"PORT": "3"}}, 3, "PORT"),
-    ({"project": {"port": 4}}, 4, "[tool.taxiway]"),
-    ({"environ": {"WARPDRIVE_HTTP_PORT": "5"}}, 5, "WARPDRIVE_HTTP_PORT"),
-    ({}, 8080, "default"),
+# Each source is stronger than those below it: kind, name, value, origin.
+PORT_SOURCES: list[tuple[str, str, int, str]] = [
+    ("options", "port", 1, "--port"),
+    ("environ", "TAXIWAY_PORT", 2, "TAXIWAY_PORT"),
+    ("environ", "PORT", 3, "PORT"),
+    ("project", "port", 4, "[tool.taxiway]"),
+    ("environ", "WARPDRIVE_HTTP_PORT", 5, "WARPDRIVE_HTTP_PORT"),
+    ("none", "", 8080, "default"),
 ]
 
 
 @pytest.mark.parametrize("strongest", range(len(PORT_SOURCES)))
 def test_precedence(strongest: int) -> None:
     """A source wins over all weaker ones, and is what the user is told."""
-    sources: dict[str, dict[str, object]] = {"environ": {}, "project": {}, "options": {}}
-    for source, _, _ in PORT_SOURCES[strongest:]:
-        for kind, values in source.items():
-            sources[kind] |= values  # type: ignore[arg-type]  # numbers and text
-    _, value, origin = PORT_SOURCES[strongest]
-    found = resolve(environ={k: str(v) for k, v in sources["environ"].items()}, **_but_environ(sources))
-    assert (found.port, found.origin("port")) == (value, origin)
-
-
-def _but_environ(sources: Mapping[str, Any]) -> dict[str, Any]:
-    return {kind: values for kind, values in sources.items() if kind != "environ"}
+    given = PORT_SOURCES[strongest:]
+    found = resolve(
+        environ={name: str(value) for kind, name, value, _ in given if kind == "environ"},
+        project={name: value for kind, name, value, _ in given if kind == "project"},
+        options={name: value for kind, name, value, _ in given if kind == "options"},
+    )
+    assert (found.port, found.origin("port")) == given[0][2:]
 
 
 @pytest.mark.parametrize(
