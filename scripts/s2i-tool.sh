@@ -87,12 +87,17 @@ build_s2i() {
     return 1
   fi
   mkdir -p "${target%/*}"
+  local log="${CACHE}/s2i-build.log"
+  # Go's list of downloads is of interest only where something fails.
   "${go}" build -C "${dir}" -buildvcs=false -trimpath \
     -tags "containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper" \
     -ldflags "-s -w -X ${package}.versionFromGit=${S2I_VERSION} -X ${package}.commitFromGit=${S2I_COMMIT:0:7}" \
-    -o "${target}.new" ./cmd/s2i >&2 || return 1
+    -o "${target}.new" ./cmd/s2i >"${log}" 2>&1 || {
+    cat "${log}" >&2
+    return 1
+  }
   mv "${target}.new" "${target}"
-  rm -rf "${CACHE}/go"
+  rm -rf "${CACHE}/go" "${log}"
 }
 
 main() {
