@@ -4,9 +4,11 @@ Facts: gunicorn's settings reference. `sync` workers have no keep-alive and are 
 """
 
 import os
+from collections.abc import Sequence
 
 from taxiway.arguments import split
 from taxiway.servers import APPLICATION, Command, Launch
+from taxiway.settings import variable
 
 PACKAGE = "gunicorn"
 SERVES_STATIC = False
@@ -17,12 +19,12 @@ _BIND = ("-b", "--bind")
 def command(launch: Launch) -> Command:
     """Write gunicorn's command; the user's own configuration file and arguments win over taxiway's defaults."""
     settings = launch.settings
-    config = _config_file(launch)
-    configured = _configured_names(config) if config else frozenset[str]()
     own = (
-        *split(launch.environ.get("GUNICORN_CMD_ARGS", ""), launch.environ, "GUNICORN_CMD_ARGS"),
+        *split(variable(launch.environ, "GUNICORN_CMD_ARGS"), launch.environ, "GUNICORN_CMD_ARGS"),
         *split(settings.server_args, launch.environ, settings.origin("server_args")),
     )
+    config = _config_file(launch, own)
+    configured = _configured_names(config) if config else frozenset[str]()
     defaults: list[tuple[str, tuple[str, ...]]] = [
         ("worker_class", ("--worker-class", "gthread")),
         ("workers", ("--workers", str(launch.size.processes))),
@@ -53,24 +55,41 @@ def command(launch: Launch) -> Command:
     )
 
 
-def _config_file(launch: Launch) -> str | None:
-    """Return the configuration file that gunicorn would read: APP_CONFIG, or gunicorn.conf.py in the application's directory."""
+def _config_file(launch: Launch, own: Sequence[str]) -> str | None:
+    """Return the configuration that gunicorn reads: as told, or gunicorn.conf.py in the application's directory."""
     home = os.path.join(launch.layout.source, launch.plan.home)
-    name = launch.environ.get("APP_CONFIG") or "gunicorn.conf.py"
-    path = os.path.normpath(os.path.join(home, name))
-    return path if os.path.isfile(path) else None
+    told = variable(launch.environ, "APP_CONFIG") or None
+    for word, following in zip(own, (*own[1:], ""), strict=False):
+        if word in {"-c", "--config"}:
+            told = following
+        elif word.startswith(("-c", "--config=")):
+            told = word.removeprefix("--config=").removeprefix("-c")
+    path = os.path.normpath(os.path.join(home, told or "gunicorn.conf.py"))
+    return path if os.path.isfile(path) else told  # gunicorn itself reads python:MODULE, and reports a missing file
 
 
 def _configured_names(path: str) -> frozenset[str]:
-    """List the names that a configuration file assigns, without running it."""
+    """List the names that a configuration file assigns or imports for itself, without running it."""
     import ast  # noqa: PLC0415  # only where there is such a file
 
-    with open(path, encoding="utf-8") as file:
-        try:
-            tree = ast.parse(file.read())
-        except SyntaxError:
-            return frozenset()  # gunicorn reports it with its place
-    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    try:
+        with open(path, "rb") as file:
+            waiting: list[ast.AST] = [ast.parse(file.read())]
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()  # gunicorn reports it with its place
+    names = set[str]()
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store()) | ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                    names.add(name)
+                case ast.alias(name=name, asname=other):
+                    names.add(other or name)
+                case ast.AsyncFunctionDef() | ast.Lambda():
+                    pass  # what they assign is their own
+                case _:
+                    waiting.append(node)
+    return frozenset(names)
 
 
 def _version(text: str) -> tuple[int, ...]:
