@@ -2,12 +2,11 @@
 
 import os
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-
-Tree = Callable[[Mapping[str, str]], Path]
+from trees import Tree
 
 _PEERS = ("PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "DISABLE_COLLECTSTATIC", "DJANGO_SETTINGS_MODULE", "BASH_ENV")
 _PREFIXES = ("TAXIWAY_", "WARPDRIVE_", "APP_", "PIP_", "UV_", "STI_")

@@ -1,7 +1,7 @@
 """Reading the project's own settings."""
 
 import pytest
-from conftest import Tree
+from trees import Tree
 
 from taxiway.configuration import read_project
 from taxiway.errors import BadConfigFileError

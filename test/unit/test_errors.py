@@ -100,47 +100,61 @@ def test_texts_that_say_what_to_do() -> None:
     [
         (
             errors.NoSourceError("/tmp/src"),
-            "There is no application source in /tmp/src.\n"
-            "S2I uploads it there; in a Dockerfile copy it first:\n\n"
-            "  COPY --chown=1001:0 . /tmp/src",
+            (
+                "There is no application source in /tmp/src.\n"
+                "S2I uploads it there; in a Dockerfile copy it first:\n\n"
+                "  COPY --chown=1001:0 . /tmp/src"
+            ),
         ),
         (
             errors.NoAppHomeError("site", "APP_HOME", []),
-            "The application's directory site (APP_HOME) isn't in the source.\n"
-            "Directories there: none.\n\n"
-            "Set app-home in [tool.taxiway], or APP_HOME, to a directory relative to the top of the source.",
+            (
+                "The application's directory site (APP_HOME) isn't in the source.\n"
+                "Directories there: none.\n\n"
+                "Set app-home in [tool.taxiway], or APP_HOME, to a directory relative to the top of the source."
+            ),
         ),
         (
             errors.SeveralEntryPointsError(["app:one  (Flask object in app.py line 1)", "app:two  (there)"]),
-            "More than one object could be the application:\n"
-            "  app:one  (Flask object in app.py line 1)\n"
-            "  app:two  (there)\n\n"
-            "Say which one, in pyproject.toml or in the environment:\n"
-            '  [tool.taxiway] app = "app:one"\n'
-            "  APP_MODULE=app:one",
+            (
+                "More than one object could be the application:\n"
+                "  app:one  (Flask object in app.py line 1)\n"
+                "  app:two  (there)\n\n"
+                "Say which one, in pyproject.toml or in the environment:\n"
+                '  [tool.taxiway] app = "app:one"\n'
+                "  APP_MODULE=app:one"
+            ),
         ),
         (
             errors.HookNotExecutableError(".taxiway/hooks/build"),
-            "The hook .taxiway/hooks/build isn't executable, so it would be skipped.\n\n"
-            "Make it so and commit that: chmod +x .taxiway/hooks/build && git update-index --chmod=+x .taxiway/hooks/build",
+            (
+                "The hook .taxiway/hooks/build isn't executable, so it would be skipped.\n\n"
+                "Make it so and commit that: chmod +x .taxiway/hooks/build && git update-index --chmod=+x .taxiway/hooks/build"
+            ),
         ),
         (
             errors.HookFailedError("build", ".taxiway/hooks/build", 7, "so\nit is\n"),
-            "The hook build failed with exit status 7.\n"
-            "It is .taxiway/hooks/build.\n\n"
-            "The last lines of its output:\n  so\n  it is\n\n"
-            "Correct the hook; a hook that may fail has to end with exit status 0 itself.",
+            (
+                "The hook build failed with exit status 7.\n"
+                "It is .taxiway/hooks/build.\n\n"
+                "The last lines of its output:\n  so\n  it is\n\n"
+                "Correct the hook; a hook that may fail has to end with exit status 0 itself."
+            ),
         ),
         (
             errors.HookFailedError("build", "build", -9),
-            "The hook build failed with signal 9.\n"
-            "It is build.\n\n"
-            "Correct the hook; a hook that may fail has to end with exit status 0 itself.",
+            (
+                "The hook build failed with signal 9.\n"
+                "It is build.\n\n"
+                "Correct the hook; a hook that may fail has to end with exit status 0 itself."
+            ),
         ),
         (
             errors.UnknownServerError("uwsgi", "TAXIWAY_SERVER", ["mod_wsgi", "gunicorn"]),
-            "Unknown server uwsgi (TAXIWAY_SERVER).\n\n"
-            "Expected one of: mod_wsgi, gunicorn. Set TAXIWAY_SERVER, or server in [tool.taxiway].",
+            (
+                "Unknown server uwsgi (TAXIWAY_SERVER).\n\n"
+                "Expected one of: mod_wsgi, gunicorn. Set TAXIWAY_SERVER, or server in [tool.taxiway]."
+            ),
         ),
         (errors.CommandFailedError("tar --create", "exit status 2"), "A command failed with exit status 2: tar --create"),
     ],
@@ -156,13 +170,17 @@ def test_whole_texts(error: TaxiwayError, text: str) -> None:
         ("Because xxhash==0 doesn't exist", "Correct the requirements and build again."),
         (
             "Hash mismatch for flask",
-            "A file on the package index isn't the one that was locked, or the lock lacks a hash.\n"
-            "If you trust the new file, lock again: pip-compile --generate-hashes",
+            (
+                "A file on the package index isn't the one that was locked, or the lock lacks a hash.\n"
+                "If you trust the new file, lock again: pip-compile --generate-hashes"
+            ),
         ),
         (
             "invalid peer certificate: UnknownIssuer",
-            "The package index presents a certificate that isn't trusted here. Mount your CA bundle:\n"
-            "  s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ...",
+            (
+                "The package index presents a certificate that isn't trusted here. Mount your CA bundle:\n"
+                "  s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ..."
+            ),
         ),
     ],
 )

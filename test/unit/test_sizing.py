@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from conftest import Tree
+from trees import Tree
 
 from taxiway.sizing import MIB, Limits, decide, read_limits
 
