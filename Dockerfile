@@ -174,6 +174,8 @@ CMD ["/usr/libexec/s2i/usage"]
 
 
 # ---- runtime ----
+# assemble-runtime-user: the files that s2i copies there belong to root, and only root can move them to their places. The
+# image's own user stays USER.
 FROM shape AS runtime
 ARG PYTHON_VERSION
 LABEL name="taxiway-runtime" \
@@ -183,6 +185,7 @@ LABEL name="taxiway-runtime" \
       io.k8s.display-name="taxiway runtime, Python ${PYTHON_VERSION}" \
       io.k8s.description="Runs Python ${PYTHON_VERSION} web applications built by taxiway-builder" \
       io.openshift.tags="python,python${PYTHON_VERSION},django,flask,wsgi,asgi" \
+      io.openshift.s2i.assemble-runtime-user="0" \
       org.opencontainers.image.title="taxiway-runtime" \
       org.opencontainers.image.description="Runs Python ${PYTHON_VERSION} web applications built by taxiway-builder"
 # hadolint ignore=DL3067
