@@ -1,7 +1,7 @@
 """Finding what to start: objects, functions and factories that could be the application."""
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def _defined(statement: ast.stmt, *, imports_count: bool) -> dict[str, tuple[int
     return {}
 
 
-def choose(tier: Iterable[Candidate]) -> list[Candidate]:
+def choose(tier: Sequence[Candidate]) -> list[Candidate]:
     """Return the candidates of a tier between which nothing decides: one is a decision."""
     objects = [c for c in tier if not c.is_factory] or list(tier)
     for name in _NAMES:

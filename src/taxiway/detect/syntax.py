@@ -17,8 +17,8 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
     """Walk the statements that run when a module is imported, but not those under `if __name__ == "__main__"`."""
     for statement in body:
         match statement:
-            case ast.If(test=test) if _is_main_guard(test):
-                continue
+            case ast.If(test=test, orelse=other) if _is_main_guard(test):
+                yield from statements(other)
             case ast.If(body=inner, orelse=other):
                 yield from statements([*inner, *other])
             case ast.Try(body=inner, handlers=handlers, orelse=other, finalbody=final):
