@@ -44,6 +44,7 @@ install_mmdebstrap() {
 # bootstrap TAR: a slim Debian root file system.
 bootstrap() {
   local tar="${1}"
+  # shellcheck disable=SC2016 # $1 is the hook's own
   local options=(
     --variant=minbase
     --include=ca-certificates
@@ -75,6 +76,7 @@ bootstrap() {
     *) ;;
   esac
   # The image lies in a scratch directory until it is imported: no need to wait for the disk after each package.
+  # shellcheck disable=SC2016 # $1 is the hook's own
   TMPDIR="$(dirname "${tar}")" mmdebstrap "${options[@]}" --dpkgopt=force-unsafe-io \
     --customize-hook='sed -i /force-unsafe-io/d "$1"/etc/dpkg/dpkg.cfg.d/*' \
     "${SUITE}" "${tar}" ${DEBIAN_MIRROR:+"${DEBIAN_MIRROR}"}

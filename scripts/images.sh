@@ -4,7 +4,7 @@
 #   scripts/images.sh [builder|runtime]...     both by default
 #
 # SUITE, BASE_IMAGE, PULL_TIMEOUT, DEBIAN_MIRROR: see base-image.sh
-# PYTHON_VERSION    X.Y of the base image's Python, for a BASE_IMAGE that is not one of the suites
+# PYTHON_VERSION    with BASE_IMAGE: X.Y of its Python, if that is not the suite's
 # VERBOSE=1         show the builds' output
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -14,12 +14,17 @@ readonly LABEL="io.taxiway.inputs"
 # What the Dockerfile copies.
 readonly CONTEXT_PATHS=(Dockerfile LICENSE pyproject.toml requirements s2i/bin scripts/image src)
 
+# python_version: the Python that the base image's packages have.
 python_version() {
+  if [[ -n "${BASE_IMAGE:-}" && -n "${PYTHON_VERSION:-}" ]]; then
+    echo "${PYTHON_VERSION}"
+    return
+  fi
   case "${SUITE}" in
     bookworm) echo 3.11 ;;
     trixie) echo 3.13 ;;
     forky | sid) echo 3.14 ;;
-    *) fail "Python's version in SUITE=${SUITE} is not known" "type: PYTHON_VERSION=X.Y SUITE=${SUITE} scripts/images.sh" ;;
+    *) fail "Python's version in SUITE=${SUITE} is not known" "type: BASE_IMAGE=IMAGE PYTHON_VERSION=X.Y scripts/images.sh" ;;
   esac
 }
 
@@ -120,10 +125,11 @@ main() {
   for target in "${targets[@]}"; do
     [[ "${target}" =~ ^(builder|runtime)$ ]] || fail "there is no image \"${target}\"" "expected: builder, runtime or nothing"
   done
+  local python
+  python="$(python_version)"
   load_engine
   "${ROOT}/scripts/base-image.sh"
   local base="${BASE_IMAGE:-localhost/taxiway-base:${SUITE}}"
-  local python="${PYTHON_VERSION:-$(python_version)}"
   "${ENGINE}" image inspect "${base}" >/dev/null 2>&1 || step "pull ${base}" "${ENGINE}" pull "${base}"
   SCRATCH="$(mktemp -d)"
   trap 'rm -rf "${SCRATCH}"' EXIT
