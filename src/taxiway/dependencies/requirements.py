@@ -82,12 +82,12 @@ def _read(
     found: list[Requirement],
     problems: list[str],
     *,
-    seen: set[Path],
+    seen: set[tuple[Path, bool]],
     constraint: bool = False,
 ) -> None:
-    if path in seen:
+    if (path, constraint) in seen:
         return
-    seen.add(path)
+    seen.add((path, constraint))
     name = path.relative_to(source).as_posix() if path.is_relative_to(source) else str(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -137,7 +137,7 @@ def parse_line(line: str, file: str, number: int) -> Requirement:
     text, *options = re.split(r"\s+(?=--)", line)
     hashed = any(option.startswith("--hash") for option in options)
     editable = re.match(r"(-e|--editable)[ =]*(.+)", text)
-    if editable or re.match(r"([\w+]+://|\.{0,2}/|\.$|[^@;\[]+\.(whl|tar\.gz|zip)(\s|;|#|$))", text):
+    if editable or re.match(r"([\w+]+://|[^@;\[\s]*/|\.$|[^@;\[]+\.(whl|tar\.gz|zip)(\s|;|#|$))", text):
         egg = re.search(r"#egg=([\w.-]+)", text)
         name = canonicalize_name(egg[1]) if egg else ""
         return Requirement(name=name, text=text, file=file, line=number, pinned=hashed, hashed=hashed)
