@@ -56,6 +56,8 @@ def changes(layout: Layout, key: Mapping[str, str]) -> list[str]:
     try:
         stored = json.loads(Path(layout.dependencies).read_text(encoding="utf-8"))
     except (OSError, ValueError):
+        stored = None
+    if not isinstance(stored, dict):
         return ["nothing was installed before"]
     return [f"{words} changed" for words, value in key.items() if stored.get(words) != value]
 
@@ -132,7 +134,9 @@ def clear(layout: Layout) -> None:
             else:
                 entry.unlink()
     for script in Path(layout.bin).iterdir():
-        if not script.name.startswith(("python", "activate", "Activate")):
+        if script.is_dir() and not script.is_symlink():
+            shutil.rmtree(script)  # such as __pycache__
+        elif not script.name.startswith(("python", "activate", "Activate")):
             script.unlink()
 
 
