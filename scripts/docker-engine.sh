@@ -51,17 +51,17 @@ unpack() {
   command -v apt-get >/dev/null || fail "this machine has no apt-get" \
     "expected: Debian or Ubuntu, whose packages of the Docker engine are used for the tests"
   local packages=(docker.io containerd) missing=() command new="${UNPACKED}.new"
-  as_root apt-get update -qq
+  quietly as_root apt-get update -qq
   # From Debian 13 on, the client is a package of its own.
   [[ -z "$(apt-cache madison docker-cli)" ]] || packages+=(docker-cli)
   # What the engine starts; the libraries came with podman or are listed by ldd below.
   command -v runc >/dev/null || missing+=(runc)
   command -v iptables >/dev/null || [[ -x /usr/sbin/iptables ]] || missing+=(iptables)
   [[ ${#missing[@]} -eq 0 ]] ||
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${missing[@]}"
+    apt_install "${missing[@]}"
   rm -rf "${new}" "${HOME_DIR}/debs"
   mkdir -p "${new}" "${HOME_DIR}/debs"
-  (cd "${HOME_DIR}/debs" && apt-get download --quiet "${packages[@]}")
+  (cd "${HOME_DIR}/debs" && quietly apt-get download "${packages[@]}")
   local deb
   for deb in "${HOME_DIR}"/debs/*.deb; do
     dpkg-deb --extract "${deb}" "${new}"

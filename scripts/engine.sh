@@ -25,6 +25,12 @@ is_cgroup_v2() {
   [[ "$(stat --file-system --format %T /sys/fs/cgroup 2>/dev/null)" == cgroup2fs ]]
 }
 
+# has_command NAME: also where an ordinary user's PATH doesn't look.
+has_command() {
+  local name="${1}"
+  PATH="${PATH}:/usr/sbin:/sbin" type -P "${name}" >/dev/null
+}
+
 has_cap_sys_resource() {
   local effective
   effective="$(awk '$1 == "CapEff:" { print $2 }' /proc/self/status)"
@@ -62,18 +68,18 @@ install_podman() {
     "expected: one of them; automatic installation works on Debian and Ubuntu only" \
     "install podman with your package manager (Fedora, RHEL: dnf install podman), then start again"
   note "no container engine here yet: installing podman with apt-get"
-  as_root apt-get update -qq
+  quietly as_root apt-get update -qq
   local packages=(podman conmon uidmap iptables)
-  # Netavark is what Podman uses from 4.4 on; Debian 12's 4.3.1 is used with the CNI plugins.
+  # Debian 12's Podman 4.3.1 is used with the CNI plugins, newer ones with Netavark, which may call nft or iptables.
   if is_candidate_older_than podman 4.4; then
     packages+=(containernetworking-plugins)
   else
-    packages+=(netavark aardvark-dns)
+    packages+=(netavark aardvark-dns nftables)
   fi
   if is_cgroup_v2; then packages+=(crun); else packages+=(runc); fi
   # Networking and file systems without root.
   [[ "$(id -u)" -eq 0 ]] || packages+=(slirp4netns fuse-overlayfs)
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${packages[@]}"
+  apt_install "${packages[@]}"
 }
 
 # complete_podman: install what an installed podman lacks here: a runtime that works, port publishing.
@@ -87,15 +93,14 @@ complete_podman() {
     [[ -x /usr/lib/cni/portmap || -x /opt/cni/bin/portmap || -x /usr/libexec/cni/portmap ]] ||
       missing+=(containernetworking-plugins)
   fi
-  command -v iptables >/dev/null || [[ -x /usr/sbin/iptables ]] || command -v nft >/dev/null || missing+=(iptables)
+  has_command iptables || has_command nft || missing+=(iptables nftables)
   [[ ${#missing[@]} -gt 0 ]] || return 0
   command -v apt-get >/dev/null || fail \
     "podman is here, but it lacks: ${missing[*]}" \
     "expected: a runtime for this machine's control groups and a network that publishes ports" \
     "install these with your package manager, then start again"
   note "podman is here, but it lacks: ${missing[*]}; installing with apt-get"
-  as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${missing[@]}"
+  apt_install "${missing[@]}"
 }
 
 # write_containers_conf FILE BUNDLE: what podman must be told on this machine; no file where that is nothing.
@@ -258,6 +263,7 @@ main() {
       write_containers_conf "${own_conf}" "${bundle}"
       [[ ! -f "${own_conf}" ]] || export CONTAINERS_CONF="${own_conf}"
     fi
+    is_cgroup_v2 || export PODMAN_IGNORE_CGROUPSV1_WARNING=1
     complete_podman
   fi
   check_engine "${engine}"
@@ -265,6 +271,8 @@ main() {
 
   local values=("ENGINE=${engine}" "ENGINE_KEY=${key}" "ENGINE_PUBLISH=${PUBLISH:?}")
   [[ -z "${bundle}" ]] || values+=("CA_BUNDLE=${bundle}" "CA_VOLUME=$(ca_volume "${bundle}")")
+  # Podman 5 says so at each command, which this script has said once.
+  [[ "${engine}" != podman ]] || is_cgroup_v2 || values+=("PODMAN_IGNORE_CGROUPSV1_WARNING=1")
   [[ "${engine}" != podman || -z "${CONTAINERS_CONF:-}" ]] || values+=("CONTAINERS_CONF=${CONTAINERS_CONF}")
   write_env "${file}" "${values[@]}"
   note "engine: $("${engine}" --version)"

@@ -57,6 +57,22 @@ as_root() {
   fi
 }
 
+# quietly COMMAND...: run a command whose output is of interest only if it fails.
+quietly() {
+  local log status=0
+  log="$(mktemp)"
+  "$@" >"${log}" 2>&1 || status=$?
+  [[ "${status}" -eq 0 ]] || cat "${log}" >&2
+  rm -f "${log}"
+  return "${status}"
+}
+
+# apt_install PACKAGES...: exactly these and what they need; recommended packages that are needed have to be named.
+apt_install() {
+  quietly as_root apt-get update -qq
+  quietly as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes -qq --no-install-recommends "$@"
+}
+
 # engine_file: print where the answer of engine.sh is stored. An engine that is asked for by ENGINE and isn't the
 # machine's usual one has a file of its own: a private Docker engine for tests beside Podman, for example.
 engine_file() {
@@ -99,8 +115,7 @@ make_venv() {
     package="$("${python}" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')"
     command -v apt-get >/dev/null || fail "${python} has no ensurepip" "expected: a Python that can make virtual environments"
     note "${python} can't make virtual environments yet: installing ${package} with apt-get"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --no-install-recommends "${package}"
+    apt_install "${package}"
   fi
   "${python}" -m venv --clear "${dir}"
 }

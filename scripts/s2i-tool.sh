@@ -79,7 +79,10 @@ build_s2i() {
   export GOPATH="${CACHE}/go" GOMODCACHE="${CACHE}/go/mod" GOCACHE="${CACHE}/go/build" GOFLAGS=-modcacherw
   # `go install MODULE@VERSION` would also ask the proxy for the list of versions, which not every proxy gives.
   cd "${CACHE}"
-  module="$("${go}" mod download -json "${S2I_MODULE}@${S2I_VERSION}")" || return 1
+  module="$("${go}" mod download -json "${S2I_MODULE}@${S2I_VERSION}" 2>&1)" || {
+    printf '%s\n' "${module}" >&2
+    return 1
+  }
   sum="$(sed -n 's/^\t"Sum": "\(.*\)",*$/\1/p' <<<"${module}")"
   dir="$(sed -n 's/^\t"Dir": "\(.*\)",*$/\1/p' <<<"${module}")"
   if [[ "${sum}" != "${S2I_SUM}" ]]; then
@@ -87,17 +90,13 @@ build_s2i() {
     return 1
   fi
   mkdir -p "${target%/*}"
-  local log="${CACHE}/s2i-build.log"
   # Go's list of downloads is of interest only where something fails.
-  "${go}" build -C "${dir}" -buildvcs=false -trimpath \
+  quietly "${go}" build -C "${dir}" -buildvcs=false -trimpath \
     -tags "containers_image_openpgp exclude_graphdriver_btrfs exclude_graphdriver_devicemapper" \
     -ldflags "-s -w -X ${package}.versionFromGit=${S2I_VERSION} -X ${package}.commitFromGit=${S2I_COMMIT:0:7}" \
-    -o "${target}.new" ./cmd/s2i >"${log}" 2>&1 || {
-    cat "${log}" >&2
-    return 1
-  }
+    -o "${target}.new" ./cmd/s2i || return 1
   mv "${target}.new" "${target}"
-  rm -rf "${CACHE}/go" "${log}"
+  rm -rf "${CACHE}/go"
 }
 
 main() {
@@ -114,7 +113,8 @@ main() {
     go="$(find_go)" ||
       unavailable "it is not on PATH, and there is no Go ${S2I_NEEDS_GO} or newer to build it with"
     note "building s2i ${S2I_VERSION} with $("${go}" env GOVERSION) (about half a minute)" >&2
-    (build_s2i "${go}" "${s2i}") || unavailable "building ${S2I_MODULE} ${S2I_VERSION} failed, see above"
+    # Twice, because some dozen modules come over the network.
+    (build_s2i "${go}" "${s2i}") || (build_s2i "${go}" "${s2i}") || unavailable "building ${S2I_MODULE} ${S2I_VERSION} failed, see above"
     is_working "${s2i}" || unavailable "${s2i} was built, but doesn't run"
   fi
   printf '%s\n' "${s2i}"
