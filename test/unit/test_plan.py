@@ -1,0 +1,244 @@
+"""Deciding: tables over facts and settings, and the whole plan of each test application.
+
+After a wanted change, `UPDATE_PLANS=1 pytest test/unit/test_plan.py` writes the stored plans in test/unit/plans again.
+"""
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trees import Tree
+
+from taxiway import detect, environment
+from taxiway.configuration import read_project
+from taxiway.errors import (
+    NoEntryPointError,
+    SeveralEntryPointsError,
+    TaxiwayError,
+    UnknownServerError,
+    UnsupportedInterfaceError,
+)
+from taxiway.plan import BuildPlan, decide, with_name
+from taxiway.settings import resolve
+
+HERE = Path(__file__).parent
+APPS = HERE.parent / "apps"
+FLASK = "app = Flask(__name__)\n"
+MANAGE = "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\n"
+DJANGO = {"manage.py": MANAGE, "site/settings.py": "WSGI_APPLICATION = 'site.wsgi.application'\n", "site/wsgi.py": ""}
+
+
+def plan(top: Path, environ: Mapping[str, str] | None = None) -> BuildPlan:
+    project, origin = read_project(top)
+    settings = resolve(environ=environ or {}, project=project, project_origin=origin)
+    return decide(detect.look(top, settings), settings)
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "app", "origin"),
+    [
+        ({"wsgi.py": "application = x()\n"}, {}, "wsgi:application", "object in wsgi.py line 1"),
+        ({"app.py": FLASK}, {}, "app:app", "Flask object in app.py line 1"),
+        ({"shop/__init__.py": "def create_app(): ...\n"}, {}, "shop:create_app()", "factory in shop/__init__.py line 1"),
+        ({"wsgi.py": FLASK, "app.py": FLASK}, {}, "wsgi:app", "Flask object in wsgi.py line 1"),
+        (DJANGO, {}, "site.wsgi:application", "WSGI_APPLICATION in site/settings.py"),
+        (DJANGO | {"wsgi.py": FLASK}, {}, "site.wsgi:application", "WSGI_APPLICATION in site/settings.py"),
+        # What is told wins over all that is found; a module alone means its `application`.
+        (DJANGO, {"APP_MODULE": "web:app"}, "web:app", "APP_MODULE"),
+        (DJANGO, {"APP_MODULE": "web.entry"}, "web.entry:application", "APP_MODULE"),
+        ({}, {"TAXIWAY_APP": "web:create()"}, "web:create()", "TAXIWAY_APP"),
+        (
+            {"pyproject.toml": "[tool.taxiway]\napp = 'a:b'\n"},
+            {"APP_MODULE": "web:app"},
+            "a:b",
+            "[tool.taxiway] in pyproject.toml",
+        ),
+        # gunicorn.conf.py counts where gunicorn is asked for.
+        (
+            DJANGO | {"gunicorn.conf.py": "wsgi_app = 'web:app'\n", "requirements.txt": "gunicorn\n"},
+            {},
+            "web:app",
+            "wsgi_app in gunicorn.conf.py",
+        ),
+        (
+            DJANGO | {"gunicorn.conf.py": "wsgi_app = 'web:app'\n"},
+            {},
+            "site.wsgi:application",
+            "WSGI_APPLICATION in site/settings.py",
+        ),
+    ],
+)
+def test_app(tree: Tree, files: dict[str, str], environ: dict[str, str], app: str, origin: str) -> None:
+    found = plan(tree(files), environ)
+    assert (found.app, found.origins["app"]) == (app, origin)
+
+
+def test_what_is_passed_over_is_told(tree: Tree) -> None:
+    files = {
+        **DJANGO,
+        "gunicorn.conf.py": "wsgi_app = 'web:app'\n",
+        "requirements.txt": "gunicorn\n",
+        "app.py": FLASK,
+        "wsgi.py": FLASK,
+    }
+    assert plan(tree(files), {"APP_MODULE": "wsgi:app"}).passed_over == (
+        "web:app (wsgi_app in gunicorn.conf.py)",
+        "site.wsgi:application (WSGI_APPLICATION in site/settings.py)",
+        "app:app (Flask object in app.py line 1)",
+    )
+
+
+def test_passed_over_in_the_same_and_in_later_tiers(tree: Tree) -> None:
+    files = {"app.py": FLASK + "admin = Flask('admin')\n", "shop/__init__.py": "def create_app(): ...\n"}
+    assert plan(tree(files)).passed_over == (
+        "app:admin (Flask object in app.py line 2)",
+        "shop:create_app() (factory in shop/__init__.py line 1)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("requirements", "environ", "server", "origin", "required"),
+    [
+        (None, {}, "mod_wsgi", "default: no server in the requirements", False),
+        ("flask\n", {}, "mod_wsgi", "default: no server in the requirements", False),
+        ("gunicorn==23\n", {}, "gunicorn", "from requirements.txt line 1", True),
+        ("x\nGunicorn[gevent]\n", {}, "gunicorn", "from requirements.txt line 2", True),
+        ("mod-wsgi\n", {}, "mod_wsgi", "from requirements.txt line 1", True),
+        ("gunicorn\nmod_wsgi\n", {}, "mod_wsgi", "from requirements.txt line 2", True),
+        ("gunicorn\n", {"TAXIWAY_SERVER": "mod_wsgi"}, "mod_wsgi", "TAXIWAY_SERVER", False),
+        ("gunicorn\n", {"TAXIWAY_SERVER": "gunicorn"}, "gunicorn", "TAXIWAY_SERVER", True),
+        ("mod_wsgi\n", {"WARPDRIVE_SERVER_TYPE": "gunicorn"}, "gunicorn", "WARPDRIVE_SERVER_TYPE", False),
+    ],
+)
+def test_server(
+    tree: Tree, requirements: str | None, environ: dict[str, str], server: str, origin: str, *, required: bool
+) -> None:
+    files = {"app.py": FLASK} | ({} if requirements is None else {"requirements.txt": requirements})
+    found = plan(tree(files), environ)
+    assert (found.server, found.origins["server"], found.server_in_requirements) == (server, origin, required)
+
+
+def test_unknown_server(tree: Tree) -> None:
+    with pytest.raises(UnknownServerError, match=r"Unknown server uwsgi \(TAXIWAY_SERVER\)"):
+        plan(tree({"app.py": FLASK}), {"TAXIWAY_SERVER": "uwsgi"})
+
+
+@pytest.mark.parametrize(
+    ("files", "environ", "app"),
+    [
+        ({"main.py": "app = FastAPI()\n"}, {}, "main:app"),
+        ({"main.py": "app = FastAPI()\n"}, {"APP_MODULE": "main:app"}, "main:app"),
+        ({"wsgi.py": "async def application(scope, receive, send): ...\n"}, {}, "wsgi:application"),
+    ],
+)
+def test_asgi(tree: Tree, files: dict[str, str], environ: dict[str, str], app: str) -> None:
+    with pytest.raises(UnsupportedInterfaceError) as caught:
+        plan(tree(files), environ)
+    assert str(caught.value).splitlines()[0] == f"The application {app} speaks ASGI, which the server mod_wsgi doesn't."
+
+
+def test_nothing_to_start(tree: Tree) -> None:
+    with pytest.raises(NoEntryPointError) as caught:
+        plan(tree({"totals.py": "", "data/": "", ".env": ""}))
+    assert str(caught.value) == (
+        "Couldn't work out how to start the application.\n"
+        "Looked for:\n"
+        "  manage.py with DJANGO_SETTINGS_MODULE (Django)\n"
+        "  wsgi.py with application or app\n"
+        "  app.py, application.py or main.py with a WSGI object, function or create_app()\n"
+        "  a package with one of these\n"
+        "Found at the top of the source: data/, totals.py.\n\n"
+        "Add one of those, or name the WSGI callable, for example:\n"
+        '  APP_MODULE=shop.web:app          (environment, .s2i/environment, "s2i build -e")\n'
+        '  [tool.taxiway] app = "shop.web:app"    (pyproject.toml)'
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "candidates"),
+    [
+        ({"app.py": "one = Flask('a')\ntwo = Flask('b')\n"}, ["app:one", "app:two"]),
+        ({"app.py": FLASK, "main.py": FLASK}, ["app:app", "main:app"]),
+        ({"a/__init__.py": FLASK, "b/__init__.py": FLASK}, ["a:app", "b:app"]),
+    ],
+)
+def test_several(tree: Tree, files: dict[str, str], candidates: list[str]) -> None:
+    with pytest.raises(SeveralEntryPointsError) as caught:
+        plan(tree(files))
+    lines = str(caught.value).splitlines()
+    assert [line.split()[0] for line in lines[1:3]] == candidates
+    assert lines[-1] == f"  APP_MODULE={candidates[0]}"
+
+
+def test_facts_in_the_plan(tree: Tree) -> None:
+    hashes = f"a==1 --hash=sha256:{'a' * 64}\nb>=2\n"
+    found = plan(tree(DJANGO | {"requirements.txt": hashes}), {"TAXIWAY_STATIC": "/m=media"})
+    assert (found.framework, found.django_settings, found.collectstatic) == ("django", "site.settings", True)
+    assert (found.requirements, found.require_hashes) == ("requirements.txt", True)
+    assert found.unpinned == ("b>=2 (requirements.txt line 2)",)
+    assert found.static == ("/m=media",)
+
+
+@pytest.mark.parametrize(("environ", "collects"), [({}, True), ({"DISABLE_COLLECTSTATIC": "1"}, False)])
+def test_collectstatic(tree: Tree, environ: dict[str, str], *, collects: bool) -> None:
+    assert plan(tree(DJANGO), environ).collectstatic is collects
+
+
+def test_only_django_has_collectstatic(tree: Tree) -> None:
+    found = plan(tree({"app.py": FLASK}))
+    assert (found.framework, found.django_settings, found.collectstatic) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    ("app", "complete"),
+    [("a", "a:application"), ("a.b", "a.b:application"), ("a:b", "a:b"), ("a:b()", "a:b()")],
+)
+def test_with_name(app: str, complete: str) -> None:
+    assert with_name(app) == complete
+
+
+def expectation(case: str) -> dict[str, Any]:
+    return tomllib.loads((APPS / case / "expect.toml").read_text(encoding="utf-8"))
+
+
+CASES = sorted(path.parent.name for path in APPS.glob("*/expect.toml"))
+REFUSED = {"no-entry-point", "several-entry-points"}  # the other errors come from later steps
+PLANNED = [case for case in CASES if expectation(case)["build"].get("error") not in REFUSED]
+
+
+def s2i_environment(source: Path) -> dict[str, str]:
+    """Read .s2i/environment as s2i does: no quotes taken off, nothing expanded."""
+    file = source / ".s2i/environment"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+@pytest.mark.programs  # bash reads the environment files
+@pytest.mark.parametrize("case", PLANNED)
+def test_plan_of_a_test_application(case: str) -> None:
+    """Each plan is the stored one; the module's docstring says how to store new ones."""
+    source = APPS / case
+    given = s2i_environment(source) | expectation(case)["build"].get("env", {})
+    environ = environment.load_files(given | {"PATH": os.defpath}, str(source), environment.BUILD)
+    text = json.dumps(plan(source, environ).as_data(), indent=2) + "\n"
+    stored = HERE / "plans" / f"{case}.json"
+    if os.environ.get("UPDATE_PLANS"):
+        stored.parent.mkdir(exist_ok=True)
+        stored.write_text(text, encoding="utf-8")
+    assert text == stored.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in PLANNED])
+def test_test_application_that_is_refused(case: str) -> None:
+    with pytest.raises(TaxiwayError) as caught:
+        plan(APPS / case)
+    assert caught.value.code == expectation(case)["build"]["error"]
+
+
+def test_each_stored_plan_has_its_application() -> None:
+    assert sorted(path.stem for path in (HERE / "plans").glob("*.json")) == PLANNED
