@@ -123,7 +123,7 @@ run_script() {
 # along (https://github.com/containers/podman/issues/13770): the image then starts assemble, not run, and has none of s2i's
 # labels. Looks at the image, not at a version, and does nothing to an image that is right.
 repair() {
-  local source="${1}" image="${2}" builder="${3}" command name destination runs label options=() labels
+  local source="${1}" image="${2}" builder="${3}" command name destination runs label options=() labels base user
   command="$(podman image inspect --format '{{json .Config.Cmd}}' "${image}")"
   [[ "${command}" == */assemble* ]] || return 0
   destination="$(option_value destination d "${@:4}")"
@@ -146,7 +146,10 @@ repair() {
       options+=(--unsetenv "${name}")
   done
   echo "s2i-build: this Podman ignored the configuration of the new image (podman issue 13770): set CMD and labels again"
-  printf 'FROM %s\nCMD ["%s"]\n' "${image}" "${runs}" |
+  # An extended build runs assemble-runtime as another user; the image's user is that of the image it was built on.
+  base="$(option_value runtime-image "" "${@:4}")"
+  user="$(podman image inspect --format '{{.Config.User}}' "${base:-${builder}}")"
+  printf 'FROM %s\nUSER %s\nCMD ["%s"]\n' "${image}" "${user:-0}" "${runs}" |
     podman build --quiet --pull=never --layers=false "${options[@]}" --tag "${image}" --file - >/dev/null
 }
 

@@ -12,7 +12,7 @@ from taxiway.errors import (
     SeveralEntryPointsError,
     UnsupportedInterfaceError,
 )
-from taxiway.settings import Settings
+from taxiway.settings import Settings, import_string
 
 _LOOKED_FOR = (
     "manage.py with DJANGO_SETTINGS_MODULE (Django)",
@@ -93,9 +93,9 @@ def _choose_app(facts: AppFacts, settings: Settings) -> _Choice:
     """Choose what to start: what is told, then gunicorn.conf.py, Django, wsgi.py, app.py, packages."""
     told: list[_Choice] = []
     if settings.app:
-        told.append(_Choice(app=with_name(settings.app), origin=settings.origin("app")))
+        told.append(_Choice(app=settings.app, origin=settings.origin("app")))
     if facts.gunicorn_app and facts.requirements and facts.requirements.find("gunicorn"):
-        told.append(_Choice(app=with_name(facts.gunicorn_app), origin="wsgi_app in gunicorn.conf.py"))
+        told.append(_Choice(app=import_string(facts.gunicorn_app), origin="wsgi_app in gunicorn.conf.py"))
     if facts.django and facts.django.app:
         told.append(_Choice(app=facts.django.app, origin=facts.django.origin))
     found = [c for tier in facts.tiers for c in tier]
@@ -122,11 +122,6 @@ def _choose_app(facts: AppFacts, settings: Settings) -> _Choice:
                 interface=possible[0].interface,
             )
     raise NoEntryPointError(_LOOKED_FOR, facts.top)
-
-
-def with_name(app: str) -> str:
-    """Complete an import string: a module alone means its `application`, as gunicorn reads it."""
-    return app if ":" in app else f"{app}:application"
 
 
 def _choose_server(facts: AppFacts, settings: Settings) -> tuple[str, str, bool]:

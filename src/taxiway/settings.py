@@ -72,6 +72,12 @@ def _text(value: object) -> str:
     return value
 
 
+def import_string(value: object) -> str:
+    """Complete an import string: a module alone means its `application`, as gunicorn reads it."""
+    text = _text(value)
+    return text if ":" in text else f"{text}:application"
+
+
 def _integer(low: int, high: int) -> Kind:
     def convert(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int | str):
@@ -114,7 +120,7 @@ FLAG = Kind("true or false", _flag)
 SETTINGS = (
     Setting(
         "app",
-        TEXT,
+        Kind("an import string, package.module:name", import_string),
         None,
         "The WSGI callable: package.module:name, or package.module:factory() for one that makes it. Default: found.",
         peers=("APP_MODULE",),

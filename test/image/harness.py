@@ -6,6 +6,8 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
+import threading
 import time
 import tomllib
 import uuid
@@ -102,6 +104,11 @@ def copy_app(source: Path, target: Path) -> Path:
 def s2i_build(source: Path, image: str, *options: str, check: bool = True) -> Output:
     """Build with the real s2i, by the script that `make run` uses."""
     return run(str(ROOT / "scripts" / "s2i-build.sh"), str(source), image, *options, check=check)
+
+
+def taxiway(*argv: str) -> Output:
+    """Run this checkout's taxiway on this machine."""
+    return run(sys.executable, "-m", "taxiway", *argv, env={"PYTHONPATH": str(ROOT / "src")})
 
 
 @dataclass(frozen=True)
@@ -209,6 +216,21 @@ def container(
         yield Container(name, host_port, options)
     finally:
         podman("rm", "--force", "--time=1", name, check=False)
+
+
+def assert_request_in_flight_finishes(running: Container) -> None:
+    """Stop a container while it answers: the answer comes, and the container ends by itself with 0."""
+    answers: list[Answer] = []
+    client = threading.Thread(target=lambda: answers.append(running.get("/slow?seconds=4")))
+    client.start()
+    wait_for(lambda: "slow: begin 4" in running.logs() or None, 20)
+    started = time.monotonic()
+    status = running.stop(25)
+    took_s = time.monotonic() - started
+    client.join()
+    assert [(a.status, a.body) for a in answers] == [(200, "slept 4 s\n")], running.logs()[-3000:]
+    assert status == 0
+    assert took_s < 20  # long before SIGKILL
 
 
 def check_requests(running: Container, requests: Sequence[Mapping[str, Any]], replace: Mapping[str, str] | None = None) -> None:

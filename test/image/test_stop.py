@@ -1,8 +1,6 @@
 """Stopping: a request in flight finishes, the exit status is 0, orphans are reaped, a container can be started again."""
 
 import json
-import threading
-import time
 from collections.abc import Callable
 
 import harness
@@ -18,17 +16,7 @@ def test_request_in_flight_finishes(case: str, form: str, build_case: Callable[[
     command = ("/usr/libexec/s2i/run",) if form == "exec-form" else ("/bin/sh", "-c", "/usr/libexec/s2i/run")
     with harness.container(build_case(case), *harness.ARBITRARY_USER, *harness.HARDENED, command=command) as running:
         running.wait()
-        answers: list[harness.Answer] = []
-        client = threading.Thread(target=lambda: answers.append(running.get("/slow?seconds=4")))
-        client.start()
-        harness.wait_for(lambda: "slow: begin 4" in running.logs() or None, 20)
-        started = time.monotonic()
-        status = running.stop(25)
-        took_s = time.monotonic() - started
-        client.join()
-        assert [(a.status, a.body) for a in answers] == [(200, "slept 4 s\n")], running.logs()[-3000:]
-        assert status == 0
-        assert took_s < 20  # it ended by itself, long before SIGKILL
+        harness.assert_request_in_flight_finishes(running)
 
 
 def test_orphans_are_reaped(build_case: Callable[[str], str]) -> None:
