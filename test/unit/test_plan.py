@@ -22,8 +22,8 @@ from taxiway.errors import (
     UnknownServerError,
     UnsupportedInterfaceError,
 )
-from taxiway.plan import BuildPlan, decide, with_name
-from taxiway.settings import resolve
+from taxiway.plan import BuildPlan, decide
+from taxiway.settings import import_string, resolve
 
 HERE = Path(__file__).parent
 APPS = HERE.parent / "apps"
@@ -191,14 +191,6 @@ def test_collectstatic(tree: Tree, environ: dict[str, str], *, collects: bool) -
 def test_only_django_has_collectstatic(tree: Tree) -> None:
     found = plan(tree({"app.py": FLASK}))
     assert (found.framework, found.django_settings, found.collectstatic) == (None, None, False)
-
-
-@pytest.mark.parametrize(
-    ("app", "complete"),
-    [("a", "a:application"), ("a.b", "a.b:application"), ("a:b", "a:b"), ("a:b()", "a:b()")],
-)
-def test_with_name(app: str, complete: str) -> None:
-    assert with_name(app) == complete
 
 
 def expectation(case: str) -> dict[str, Any]:

@@ -71,6 +71,8 @@ def test_precedence(strongest: int) -> None:
         ({"TAXIWAY_APP": "a:b"}, "app", "a:b"),
         ({"APP_MODULE": "a:b"}, "app", "a:b"),
         ({"TAXIWAY_APP": "a:b", "APP_MODULE": "c:d"}, "app", "a:b"),
+        ({"APP_MODULE": "a.b"}, "app", "a.b:application"),  # as gunicorn reads it
+        ({"APP_MODULE": "a.b:make()"}, "app", "a.b:make()"),
         ({"TAXIWAY_APP_HOME": "site"}, "app_home", "site"),
         ({"APP_HOME": "site"}, "app_home", "site"),
         ({"WARPDRIVE_APP_HOME": "site"}, "app_home", "site"),
@@ -127,7 +129,7 @@ def test_an_empty_variable_is_unset(name: str, value: str) -> None:
 )
 def test_one_pair_of_quotes_is_taken_off(raw: str, value: str) -> None:
     """S2I keeps the quotes in .s2i/environment as part of the value."""
-    assert resolved({"TAXIWAY_APP": raw}).app == value
+    assert resolved({"TAXIWAY_SERVER": raw}).server == value
 
 
 @pytest.mark.parametrize(
@@ -199,8 +201,8 @@ def test_unknown_key_of_the_project() -> None:
         ({"WEB_CONCURRENCY": "-1"}, {}, "Found '-1' in the variable WEB_CONCURRENCY; expected a whole number from 1 to 1024."),
         ({}, {"port": 8080.0}, "Found 8080.0 in [tool.taxiway]; expected a whole number from 1 to 65535."),
         ({}, {"port": True}, "Found True in [tool.taxiway]; expected a whole number from 1 to 65535."),
-        ({}, {"app": 1}, "Found 1 in [tool.taxiway]; expected text."),
-        ({}, {"app": ["a:b"]}, "Found ['a:b'] in [tool.taxiway]; expected text."),
+        ({}, {"server": 1}, "Found 1 in [tool.taxiway]; expected text."),
+        ({}, {"app": ["a:b"]}, "Found ['a:b'] in [tool.taxiway]; expected an import string, package.module:name."),
         ({}, {"collectstatic": "perhaps"}, "Found 'perhaps' in [tool.taxiway]; expected true or false."),
         ({}, {"collectstatic": 1}, "Found 1 in [tool.taxiway]; expected true or false."),
         ({"TAXIWAY_KEEP_GIT": "2"}, {}, "Found '2' in the variable TAXIWAY_KEEP_GIT; expected true or false."),
