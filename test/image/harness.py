@@ -155,30 +155,34 @@ class Container:
         except TimeoutError:
             raise AssertionError(f"no answer in {START_TIMEOUT_S} s:\n{self.logs()[-6000:]}") from None
 
+    def engine(self, *argv: str) -> Output:
+        """Run the engine's command."""
+        return podman(*argv)
+
     def logs(self) -> str:
         """What it printed."""
-        return podman("logs", self.name).text
+        return self.engine("logs", self.name).text
 
     def is_running(self) -> bool:
         """Whether it runs."""
-        return podman("inspect", "--format={{.State.Running}}", self.name).text.strip() == "true"
+        return self.engine("inspect", "--format={{.State.Running}}", self.name).text.strip() == "true"
 
     def exit_status(self) -> int:
         """Exit status of the ended container."""
-        return int(podman("inspect", "--format={{.State.ExitCode}}", self.name).text)
+        return int(self.engine("inspect", "--format={{.State.ExitCode}}", self.name).text)
 
     def stop(self, timeout_s: int = 30) -> int:
         """Send SIGTERM, SIGKILL after the timeout; returns the exit status."""
-        podman("stop", f"--time={timeout_s}", self.name)
+        self.engine("stop", f"--time={timeout_s}", self.name)
         return self.exit_status()
 
     def execute(self, *argv: str) -> str:
         """Run a command in it."""
-        return podman("exec", self.name, *argv).text
+        return self.engine("exec", self.name, *argv).text
 
     def changed_files(self) -> list[str]:
         """Paths that were written in its root file system since it started."""
-        lines = podman("diff", "--format=json", self.name).text
+        lines = self.engine("diff", "--format=json", self.name).text
         found = json.loads(lines)
         return sorted(path for kind in ("changed", "added", "deleted") for path in found.get(kind) or [])
 
