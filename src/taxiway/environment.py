@@ -22,6 +22,7 @@ _OLD_PLACES = {
     "build-env": ".warpdrive/action_hooks/build-env",
     "deploy-env": ".warpdrive/action_hooks/deploy-env",
 }
+_OF_BASH = ("_", "SHLVL", "PWD", "OLDPWD")  # bash sets them for itself
 
 
 def files(source: str, phase: str) -> list[str]:
@@ -50,27 +51,32 @@ def load_files(environ: Mapping[str, str], source: str, phase: str) -> dict[str,
 
 def _source(path: str, environ: Mapping[str, str], cwd: str) -> dict[str, str]:
     import subprocess  # noqa: PLC0415  # only where there is such a file; a container start is short
+    import tempfile  # noqa: PLC0415
 
-    # The variables come on a descriptor of their own, so that the file may print what it likes.
+    # The variables come on a descriptor of their own, so that the file may print what it likes, and as much as it likes.
     reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as pipe:
+    with os.fdopen(reader, "rb") as pipe, tempfile.TemporaryFile() as printed:
         try:
             process = subprocess.Popen(
-                ["bash", "-c", 'set -ea; . "$1" >&2; exec env -0 >&"$2"', "bash", path, str(writer)],
+                ["bash", "-c", 'set -ea; . "$1"; exec /usr/bin/env -0 >&"$2"', "bash", path, str(writer)],
                 env=dict(environ),
                 cwd=cwd,
                 pass_fds=(writer,),
                 stdin=subprocess.DEVNULL,
-                stderr=subprocess.PIPE,
+                stdout=printed,
+                stderr=printed,
             )
         finally:
             os.close(writer)
         data = pipe.read()
-        _, errors = process.communicate()
-    if process.returncode:
-        raise EnvironmentFileError(path, process.returncode, errors.decode(errors="replace"))
+        process.wait()
+        printed.seek(0)
+        output = printed.read().decode(errors="replace")
+    if process.returncode or not data:  # nothing comes from a file that calls exit
+        raise EnvironmentFileError(path, process.returncode, output)
     pairs = (item.partition("=") for item in data.decode(errors="surrogateescape").split("\0") if item)
-    return {name: value for name, _, value in pairs if name not in {"_", "SHLVL"} or name in environ}
+    found = {name: value for name, _, value in pairs if name not in _OF_BASH}
+    return found | {name: environ[name] for name in _OF_BASH if name in environ}
 
 
 def for_application(environ: Mapping[str, str], layout: Layout, home: str) -> dict[str, str]:
@@ -80,10 +86,12 @@ def for_application(environ: Mapping[str, str], layout: Layout, home: str) -> di
     path = result.get("PATH", os.defpath)
     if layout.bin not in path.split(os.pathsep):
         result["PATH"] = os.pathsep.join((layout.bin, path))
+    directory = os.path.normpath(os.path.join(layout.source, home))
     places = [
-        os.path.normpath(os.path.join(layout.source, home)),
+        directory,
+        *filter(os.path.isdir, (os.path.join(directory, "src"),)),
         layout.source,
-        *(place for place in (os.path.join(layout.source, "src"),) if os.path.isdir(place)),
+        *filter(os.path.isdir, (os.path.join(layout.source, "src"),)),
         *filter(None, result.get("PYTHONPATH", "").split(os.pathsep)),
         runtime_path(),
     ]
