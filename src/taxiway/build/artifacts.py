@@ -22,7 +22,8 @@ def save_command(layout: Layout) -> list[str] | None:
     names = [name for name in ("bin", "lib", "include", "share", "etc") if os.path.isdir(f"{layout.app_root}/{name}")]
     state = os.path.relpath(layout.dependencies, layout.app_root)
     excluded = [f"--exclude=bin/{pattern}" for pattern in ("python*", "activate*", "Activate*")]
-    return ["tar", "--create", "--file=-", f"--directory={layout.app_root}", *excluded, state, *names]
+    # Unanchored, as is tar's default, the patterns would take files away from packages that have a bin directory.
+    return ["tar", "--create", "--file=-", f"--directory={layout.app_root}", "--anchored", *excluded, state, *names]
 
 
 def restore(artifacts: Path, layout: Layout, key: Mapping[str, str]) -> bool:
@@ -35,5 +36,7 @@ def restore(artifacts: Path, layout: Layout, key: Mapping[str, str]) -> bool:
         console.detail(f"the previous image's dependencies aren't used: {', '.join(different)}")
         shutil.rmtree(artifacts, ignore_errors=True)
         return False
+    install.clear(layout)  # an image that is built upon may have others
     merge(artifacts, Path(layout.app_root))
+    shutil.rmtree(artifacts, ignore_errors=True)  # what couldn't be moved; the image needn't carry it twice
     return True
