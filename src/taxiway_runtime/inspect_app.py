@@ -18,7 +18,11 @@ from typing import Any
 
 _STATIC_MIDDLEWARE = ("whitenoise", "servestatic", "dj_static")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
-_ASKED_FOR = re.compile(r"^(?P<first>[A-Z][A-Z0-9_]*) not found|[Ss]et the \W*(?P<last>[A-Z][A-Z0-9_]*)\W* env")
+_ASKED_FOR = re.compile(
+    r"^(?P<decouple>[A-Z][A-Z0-9_]*) not found"
+    r"|[Ss]et the \W*(?P<django>[A-Z][A-Z0-9_]*)\W* env"
+    r"|[Ee]nvironment variable \W*(?P<environs>[A-Z][A-Z0-9_]*)\W* not set"
+)
 
 
 def answer(app: str) -> dict[str, Any]:
@@ -53,7 +57,7 @@ def _load(app: str) -> Callable[..., Any]:
             raise _Wrong(f"there is no module {error.name}") from error
         raise _Wrong(f"importing {module} needs the module {error.name}, which isn't installed") from error
     except AttributeError as error:
-        if getattr(error, "obj", None) is sys.modules.get(module):
+        if module in sys.modules and error.obj is sys.modules[module]:
             raise _Wrong(f"the module {module} has no {name.removesuffix('()')}") from error
         raise
     except TypeError as error:
@@ -77,10 +81,11 @@ def missing_variable(error: BaseException | None) -> str | None:
             name = error.args[0]
             if _VARIABLE.fullmatch(name) and name not in os.environ:
                 return name
-        # django-environ and Django: "Set the NAME environment variable"; python-decouple: "NAME not found. Declare ...".
+        # django-environ and Django: "Set the NAME environment variable"; python-decouple: "NAME not found. Declare ...";
+        # environs: 'Environment variable "NAME" not set'.
         if type(error).__name__ in {"ImproperlyConfigured", "UndefinedValueError", "EnvError"}:
             match = _ASKED_FOR.search(str(error))
-            asked = match and (match["first"] or match["last"])
+            asked = match and match[match.lastgroup or 0]
             if asked and asked not in os.environ:
                 return str(asked)
         error = error.__cause__ or error.__context__
