@@ -1,0 +1,65 @@
+"""Loading an application by its import string."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from trees import Tree
+
+from taxiway_runtime.loading import load
+
+MODULE = """\
+class Site:
+    class api:
+        @staticmethod
+        def app(environ, start_response): ...
+def app(environ, start_response): ...
+def create_app(debug=False): return app
+def needs(argument): return app
+value = 3
+"""
+
+
+@pytest.fixture
+def _module(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tree({"loaded_x.py": MODULE, "loaded_p/__init__.py": "", "loaded_p/web.py": MODULE})))
+    for name in ("loaded_x", "loaded_p", "loaded_p.web"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+
+pytestmark = pytest.mark.usefixtures("_module")
+
+
+@pytest.mark.parametrize(
+    ("app", "name"),
+    [
+        ("loaded_x:app", "app"),
+        ("loaded_p.web:app", "app"),
+        ("loaded_x:create_app()", "app"),
+        ("loaded_x:create_app", "create_app"),
+        ("loaded_x:Site.api.app", "app"),
+        ("loaded_x:Site", "Site"),
+    ],
+)
+def test_load(app: str, name: str) -> None:
+    assert load(app).__name__ == name
+
+
+@pytest.mark.parametrize(
+    ("app", "kind", "text"),
+    [
+        ("loaded_none:app", ModuleNotFoundError, "No module named 'loaded_none'"),
+        ("loaded_p.none:app", ModuleNotFoundError, "No module named 'loaded_p.none'"),
+        ("loaded_x:none", AttributeError, "has no attribute 'none'"),
+        ("loaded_x:none()", AttributeError, "has no attribute 'none'"),
+        ("loaded_x:value", TypeError, "loaded_x:value is a int, which can't be called"),
+        ("loaded_x:needs()", TypeError, "missing 1 required positional argument"),
+    ],
+)
+def test_failures(app: str, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind, match=text):
+        load(app)
+
+
+def test_nothing_is_left_in_the_way(tmp_path: Path) -> None:
+    assert str(tmp_path) not in load("loaded_x:app").__module__
