@@ -23,7 +23,7 @@ from taxiway.errors import (
     UnsupportedInterfaceError,
 )
 from taxiway.plan import BuildPlan, decide
-from taxiway.settings import import_string, resolve
+from taxiway.settings import resolve
 
 HERE = Path(__file__).parent
 APPS = HERE.parent / "apps"

@@ -1,0 +1,231 @@
+"""The build as a whole: what is added to the application, and a build with its programs replaced."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from trees import Tree
+
+from taxiway import assemble as build
+from taxiway import launch_plan
+from taxiway.build import application, bytecode, permissions
+from taxiway.dependencies import install
+from taxiway.dependencies.requirements import Requirement, Requirements
+from taxiway.errors import NoEntryPointError, NoSourceError, ServerMissingError
+from taxiway.layout import Layout
+from taxiway.plan import BuildPlan
+from taxiway.process import Result
+
+PLAN = BuildPlan(
+    app="web:app",
+    home=".",
+    framework=None,
+    django_settings=None,
+    server="mod_wsgi",
+    server_in_requirements=False,
+    requirements=None,
+    require_hashes=False,
+    unpinned=(),
+    collectstatic=False,
+    static=(),
+    origins={"app": "APP_MODULE", "server": "default"},
+    passed_over=(),
+)
+
+
+def required(*names: str) -> Requirements:
+    lines = tuple(Requirement(name=n, text=n, file="r.txt", line=1, pinned=True, hashed=False) for n in names)
+    return Requirements(file="r.txt", contents=(), requirements=lines)
+
+
+@pytest.mark.parametrize(
+    ("changes", "names", "added"),
+    [
+        ({}, None, ["mod_wsgi"]),
+        ({}, [], ["mod_wsgi"]),
+        ({"server_in_requirements": True}, ["mod-wsgi"], []),
+        ({"collectstatic": True}, [], ["mod_wsgi"]),  # it serves static files itself
+        ({"server": "gunicorn"}, [], ["gunicorn"]),
+        ({"server": "gunicorn", "collectstatic": True}, [], ["gunicorn", "whitenoise"]),
+        ({"server": "gunicorn", "collectstatic": True}, None, ["gunicorn", "whitenoise"]),
+        ({"server": "gunicorn", "static": ("/s=d",)}, ["flask"], ["gunicorn", "whitenoise"]),
+        ({"server": "gunicorn", "server_in_requirements": True, "collectstatic": True}, ["gunicorn"], ["whitenoise"]),
+        ({"server": "gunicorn", "collectstatic": True}, ["whitenoise"], ["gunicorn"]),
+        ({"server": "gunicorn", "collectstatic": True}, ["servestatic"], ["gunicorn"]),
+    ],
+)
+def test_server_distributions(changes: dict[str, Any], names: list[str] | None, added: list[str]) -> None:
+    requirements = None if names is None else required(*names)
+    assert build.server_distributions(replace(PLAN, **changes), requirements) == added
+
+
+def test_tell() -> None:
+    lines: list[str] = []
+    plan = replace(PLAN, requirements="requirements.txt", require_hashes=True, passed_over=("a:b (there)",))
+    build.tell(plan, lines.append)
+    build.tell(replace(PLAN, requirements="requirements.txt"), lines.append)
+    assert lines == [
+        "starts web:app (APP_MODULE)",
+        "  passed over: a:b (there)",
+        "server mod_wsgi (default)",
+        "requirements from requirements.txt, with hashes",
+        "starts web:app (APP_MODULE)",
+        "server mod_wsgi (default)",
+        "requirements from requirements.txt, without hashes",
+    ]
+
+
+class Programs:
+    """Takes the place of all programs that a build runs."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.answer: dict[str, Any] = {"interface": "WSGI"}
+        self.names: list[str] = []
+
+    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str | Path, **_: object) -> Result:  # noqa: ARG002
+        name = next((Path(word).name for word in argv if word.endswith(".py")), " ".join((Path(argv[0]).name, *argv[1:3])))
+        self.names.append(name)
+        if name == "inspect_app.py":
+            Path(argv[-1]).write_text(json.dumps(self.answer))
+        if name == "uv pip install":
+            version = Path(self.layout.app_root, "lib/python3.13/site-packages/mod_wsgi-5.0.2.dist-info")
+            version.mkdir(parents=True, exist_ok=True)
+        return Result(0, "")
+
+
+@pytest.fixture
+def layout(tree: Tree) -> Layout:
+    root = (
+        tree({"root/pyvenv.cfg": "version = 3.13.5\n", "root/bin/python": "", "house/servers.txt": "mod_wsgi==5.0.2\n"}) / "root"
+    )
+    return Layout(str(root), f"{root}/src")
+
+
+@pytest.fixture
+def programs(layout: Layout, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    fake = Programs(layout)
+    for module in (application, bytecode, install):
+        monkeypatch.setattr(module, "run", fake)
+    monkeypatch.setattr(install, "wheelhouse", lambda: str(tree({}) / "house"))
+    monkeypatch.setattr(permissions, "GROUP", os.getegid())
+    return fake
+
+
+def assemble(tree: Tree, layout: Layout, files: Mapping[str, str], environ: Mapping[str, str] | None = None) -> None:
+    top = tree({f"upload/{name}": text for name, text in files.items()})
+    build.assemble(top / "upload", top / "artifacts", layout, environ or {"PATH": os.defpath})
+
+
+WEB = {"wsgi.py": "def application(environ, start_response): ...\n"}
+
+
+def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
+    assemble(tree, layout, WEB | {"requirements.txt": "flask\n", "taxiway.toml": 'static = ["/m=media"]\n'})
+    assert programs.names == ["uv pip install", "uv pip install", "inspect_app.py", "compile_bytecode.py"]
+    plan = launch_plan.read(layout.launch_plan)
+    assert (plan.app, plan.server, plan.server_version) == ("wsgi:application", "mod_wsgi", "5.0.2")
+    assert plan.static == (("/m", f"{layout.source}/media"),)
+    assert (plan.project, plan.project_origin) == ({"static": ["/m=media"]}, "taxiway.toml")
+    assert Path(layout.source, "wsgi.py").stat().st_mode & 0o777 == 0o664
+    written = capsys.readouterr()
+    steps = [line.partition(" (")[0] for line in written.out.splitlines() if line.startswith("--->")]
+    assert steps == [
+        "---> Installing the source",
+        "---> Looking at the application",
+        "---> Installing the dependencies",
+        "---> Importing the application once",
+        "---> Compiling to bytecode",
+        "---> Opening the files to group 0",
+        "---> Built. It will start wsgi:application under mod_wsgi 5.0.2",
+    ]
+    assert written.err == (
+        "warning: Not pinned, so that another build may install something else: flask (requirements.txt line 1). "
+        "Pin them: pip-compile --generate-hashes\n"
+    )
+
+
+def test_building_again(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing is installed again as long as nothing that decides it has changed."""
+    assemble(tree, layout, WEB | {"requirements.txt": "flask==3\n"})
+    programs.names.clear()
+    capsys.readouterr()
+    assemble(tree, layout, WEB)
+    assert programs.names == ["inspect_app.py", "compile_bytecode.py"]
+    assert "---> Dependencies: unchanged, already installed; nothing to download\n" in capsys.readouterr().out
+    assemble(tree, layout, {"requirements.txt": "flask==4\n"})
+    assert "---> Installing the dependencies (the requirements changed)\n" in capsys.readouterr().out
+
+
+def test_incremental_build(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
+    assemble(tree, layout, WEB)
+    artifacts = tree({}) / "artifacts"
+    for name in (".taxiway", "lib"):
+        (artifacts / name).parent.mkdir(exist_ok=True)
+        Path(layout.app_root, name).rename(artifacts / name)
+    programs.names.clear()
+    assemble(tree, layout, WEB)
+    assert programs.names == ["inspect_app.py", "compile_bytecode.py"]
+    assert "---> Dependencies: unchanged, taken from the previous image; nothing to download\n" in capsys.readouterr().out
+    assert launch_plan.read(layout.launch_plan).server_version == "5.0.2"
+
+
+DJANGO = {
+    "manage.py": "os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\n",
+    "site/settings.py": "WSGI_APPLICATION = 'site.wsgi.application'\n",
+}
+STATIC = {"static_url": "/static/", "static_root": "/r"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "environ", "collected", "static", "origin"),
+    [
+        (STATIC, {}, True, (("/static/", "/r"),), "STATIC_URL and STATIC_ROOT of Django's settings"),
+        ({}, {}, False, (), None),  # without Django's staticfiles
+        (STATIC, {"DISABLE_COLLECTSTATIC": "1"}, False, (), None),
+        (STATIC | {"serves_static": True}, {}, True, (), "the application's own middleware"),
+    ],
+)
+def test_static_files_of_django(
+    *,
+    tree: Tree,
+    layout: Layout,
+    programs: Programs,
+    answer: dict[str, object],
+    environ: dict[str, str],
+    static: tuple[tuple[str, str], ...],
+    origin: str | None,
+    collected: bool,
+) -> None:
+    programs.answer |= answer
+    assemble(tree, layout, DJANGO, environ)
+    assert ("collect_static.py" in programs.names) is collected
+    plan = launch_plan.read(layout.launch_plan)
+    assert (plan.static, plan.origins.get("static")) == (static, origin)
+
+
+def test_a_refused_build_leaves_no_launch_plan(tree: Tree, layout: Layout, programs: Programs) -> None:
+    """An image that is built upon must not start what it had before."""
+    assemble(tree, layout, WEB)
+    Path(layout.source, "wsgi.py").unlink()
+    with pytest.raises(NoEntryPointError):
+        assemble(tree, layout, {"totals.py": ""})
+    assert not Path(layout.launch_plan).exists()
+    assert programs.names[-1] == "compile_bytecode.py", "nothing was run for the second build"
+
+
+@pytest.mark.usefixtures("programs")
+def test_no_source(tree: Tree, layout: Layout) -> None:
+    with pytest.raises(NoSourceError):
+        assemble(tree, layout, {})
+
+
+def test_server_that_was_not_installed(tree: Tree, layout: Layout, programs: Programs) -> None:
+    """The requirements ask for it, but their marker says that it isn't for this system."""
+    programs.layout = Layout(str(tree({}) / "elsewhere"), "")
+    with pytest.raises(ServerMissingError, match=r"The server mod_wsgi isn't installed in "):
+        assemble(tree, layout, WEB | {"requirements.txt": "mod_wsgi; sys_platform == 'win32'\n"})

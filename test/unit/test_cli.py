@@ -1,0 +1,277 @@
+"""The command line."""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from trees import Tree
+
+from taxiway import __version__
+from taxiway.__main__ import main
+from taxiway.cli import taxiway
+from taxiway.errors import NoEntryPointError, NoSourceError
+from taxiway.settings import SETTINGS
+
+APPS = Path(__file__).parents[1] / "apps"
+COMMANDS = {
+    "plan": "what would be built and started",
+    "settings": "every setting with its value",
+    "assemble": "Build the application",
+    "save-artifacts": "installed dependencies to stdout",
+    "assemble-runtime": "built application in place",
+    "start": "Start the application",
+    "image": "Build the image",
+    "completion": "completion script",
+}
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run() -> Run:
+    def invoke(*arguments: str, **environ: str) -> Result:
+        return CliRunner(env=environ).invoke(taxiway, arguments, prog_name="taxiway")
+
+    return invoke
+
+
+def output(result: Result) -> str:
+    assert result.exception is None, result.exception
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_commands(run: Run) -> None:
+    assert list(COMMANDS) == taxiway.list_commands(click.Context(taxiway))
+    text = output(run("--help"))
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+    assert "taxiway plan" in text
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+@pytest.mark.parametrize(("command", "what"), COMMANDS.items())
+def test_help(run: Run, command: str, what: str, option: str) -> None:
+    text = " ".join(output(run(command, option)).split())
+    assert text.startswith(f"Usage: taxiway {command} ")
+    assert what in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_and_option_says_what_it_does(command: str) -> None:
+    found = taxiway.get_command(click.Context(taxiway), command)
+    assert found is not None
+    assert found.short_help
+    assert found.short_help.endswith(".")
+    for parameter in found.params:
+        assert not isinstance(parameter, click.Option) or (parameter.help or "").endswith("."), parameter.name
+
+
+def test_version(run: Run) -> None:
+    assert output(run("--version")) == f"taxiway {__version__}\n"
+
+
+def test_unknown_command(run: Run) -> None:
+    result = run("strat")
+    assert result.exit_code == 2
+    assert "No such command 'strat'" in result.output
+
+
+CASES = ["plain-wsgi", "flask-factory", "django-static-sqlite", "flask-app"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_plan_as_json(run: Run, case: str) -> None:
+    stored = (Path(__file__).parent / "plans" / f"{case}.json").read_text()
+    assert json.loads(output(run("plan", str(APPS / case), "--json"))) == json.loads(stored)
+
+
+def test_plan(run: Run) -> None:
+    assert output(run("plan", str(APPS / "django-static-sqlite"))).splitlines() == [
+        "starts hangar.wsgi:application (WSGI_APPLICATION in hangar/settings.py)",
+        "server mod_wsgi (default: no server in the requirements)",
+        "requirements from requirements.txt, with hashes",
+        "from the builder image: mod_wsgi",
+        "Django with hangar.settings; collectstatic: yes",
+    ]
+
+
+def test_plan_of_what_is_not_pinned(run: Run, tree: Tree) -> None:
+    top = tree({"app.py": "app = Flask('x')\n", "requirements.txt": "flask\ngunicorn==23\n"})
+    assert output(run("plan", str(top), TAXIWAY_STATIC="/m=media")).splitlines() == [
+        "starts app:app (Flask object in app.py line 1)",
+        "server gunicorn (from requirements.txt line 2)",
+        "requirements from requirements.txt, without hashes",
+        "not pinned: flask (requirements.txt line 1)",
+        "from the builder image: whitenoise",
+    ]
+
+
+def test_plan_here(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(APPS / "plain-wsgi")
+    assert "starts wsgi:application" in output(run("plan"))
+
+
+def test_plan_changes_nothing(run: Run, tree: Tree) -> None:
+    top = tree({"app.py": "app = Flask('x')\n"})
+    output(run("plan", str(top)))
+    assert [p.name for p in top.rglob("*")] == ["app.py"]
+
+
+def test_plan_that_is_refused(run: Run) -> None:
+    assert isinstance(run("plan", str(APPS / "must-fail-no-app")).exception, NoEntryPointError)
+    assert run("plan", "/nowhere").exit_code == 2
+
+
+@pytest.mark.programs  # bash reads .taxiway/environment
+def test_plan_with_environment_files(run: Run) -> None:
+    assert "starts wsgi:application" in output(run("plan", str(APPS / "hooks")))
+
+
+def test_settings(run: Run) -> None:
+    lines = output(run("settings", str(APPS / "plain-wsgi"), PORT="9000")).splitlines()
+    assert len(lines) == len(SETTINGS)
+    rows = {line.split()[0]: line.split()[1:] for line in lines}
+    assert rows["port"] == ["9000", "PORT"]
+    assert rows["app"] == ["-", "default"]
+    assert rows["collectstatic"] == ["True", "default"]
+
+
+def test_settings_in_detail(run: Run) -> None:
+    text = output(run("settings", str(APPS / "plain-wsgi"), "--verbose"))
+    for setting in SETTINGS:
+        assert setting.help in text
+        assert setting.variable in text
+    assert "Variables: TAXIWAY_COLLECTSTATIC, DISABLE_COLLECTSTATIC\n" in text
+
+
+def test_settings_as_json(run: Run, tree: Tree) -> None:
+    top = tree({"pyproject.toml": "[tool.taxiway]\nstatic = ['/m=media']\n"})
+    found = json.loads(output(run("settings", str(top), "--json", WEB_CONCURRENCY="3")))
+    assert list(found) == [s.name for s in SETTINGS]
+    assert found["static"] == {"value": ["/m=media"], "origin": "[tool.taxiway] in pyproject.toml"}
+    assert found["processes"] == {"value": 3, "origin": "WEB_CONCURRENCY"}
+
+
+@pytest.mark.programs  # click asks bash for its version
+@pytest.mark.parametrize(
+    ("shell", "text"),
+    [
+        ("bash", "complete -o nosort -F _taxiway_completion taxiway"),
+        ("zsh", "#compdef taxiway"),
+        ("fish", "complete --no-files --command taxiway"),
+    ],
+)
+def test_completion(run: Run, shell: str, text: str) -> None:
+    script = output(run("completion", shell))
+    assert text in script
+    assert f"_TAXIWAY_COMPLETE={shell}_complete" in script
+
+
+def test_completion_for_another_shell(run: Run) -> None:
+    assert run("completion", "tcsh").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "found"), [("taxiway st", "start"), ("taxiway completion z", "zsh"), ("taxiway plan --j", "--json")]
+)
+def test_completion_answers(run: Run, words: str, found: str) -> None:
+    cursor = str(len(words.split()) - 1)
+    result = run(_TAXIWAY_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=cursor)
+    assert result.output == f"plain,{found}\n"
+
+
+def started(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Run the program as a shell would; return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["taxiway", *arguments])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    code = caught.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.mark.parametrize("options", [[], ["--dry-run"], ["--port", "81"]])
+def test_start_without_a_build(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, options: list[str]
+) -> None:
+    monkeypatch.setenv("APP_ROOT", str(tmp_path))
+    assert started(monkeypatch, "start", *options) == 7
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert written.err.startswith(
+        f"error: There is no application here: couldn't find the launch plan {tmp_path}/.taxiway/launch.json, "
+        "which a build writes.\n"
+    )
+    assert written.err.endswith("\n\n[no-launch-plan]\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "status", "code"),
+    [
+        (["plan", str(APPS / "must-fail-no-app")], {}, 3, "no-entry-point"),
+        (["plan", str(APPS / "must-fail-ambiguous")], {}, 3, "several-entry-points"),
+        (["plan", str(APPS / "plain-wsgi")], {"TAXIWAY_X": "1"}, 2, "unknown-setting"),
+        (["plan", str(APPS / "plain-wsgi")], {"PORT": "x"}, 2, "bad-setting"),
+        (["plan", str(APPS / "plain-wsgi")], {"APP_HOME": "x"}, 3, "no-app-home"),
+        (["plan", str(APPS / "plain-wsgi")], {"TAXIWAY_SERVER": "x"}, 2, "unknown-server"),
+        (["assemble", "--source", "/nowhere"], {}, 3, "no-source"),
+        (["assemble-runtime", "--source", "/nowhere"], {}, 3, "no-source"),
+    ],
+)
+def test_exit_statuses(
+    *,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    arguments: list[str],
+    environ: dict[str, str],
+    status: int,
+    code: str,
+) -> None:
+    """An expected failure: no traceback, the text, the code, its exit status."""
+    for name, value in ({"APP_ROOT": str(tmp_path)} | environ).items():
+        monkeypatch.setenv(name, value)
+    assert started(monkeypatch, *arguments) == status
+    written = capsys.readouterr().err
+    assert written.startswith("error: ")
+    assert written.endswith(f"\n\n[{code}]\n")
+    assert "Traceback" not in written
+
+
+def test_success_and_interruption(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert started(monkeypatch, "--version") == 0
+
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("taxiway.cli.taxiway", interrupted)
+    assert started(monkeypatch, "plan") == 130
+
+
+def test_assemble_without_a_source(run: Run, tmp_path: Path) -> None:
+    result = run("assemble", "--source", str(tmp_path / "none"), APP_ROOT=str(tmp_path))
+    assert isinstance(result.exception, NoSourceError)
+
+
+def test_save_artifacts(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The archive is all that goes to stdout; without anything to save nothing does."""
+    calls: list[list[str]] = []
+    monkeypatch.setattr(os, "execvp", lambda _, argv: calls.append(argv))
+    assert output(run("save-artifacts", APP_ROOT=str(tmp_path))) == ""
+    assert calls == []
+    (tmp_path / ".taxiway").mkdir()
+    (tmp_path / ".taxiway/dependencies.json").write_text("{}")
+    assert output(run("save-artifacts", APP_ROOT=str(tmp_path))) == ""
+    assert calls[0][0] == "tar"
+
+
+def test_image_dockerfile(run: Run) -> None:
+    text = output(run("image", "shop", str(APPS / "app-module"), "--print-dockerfile", "--on-builder"))
+    assert "ENV APP_MODULE=" in text
+    assert text.startswith("FROM localhost/taxiway-builder:latest AS build\n")
+    assert text.endswith('CMD ["/usr/libexec/s2i/run"]\n')

@@ -1,0 +1,100 @@
+"""Images without the s2i tool: the Dockerfile and the engine's command."""
+
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from taxiway.errors import NoEngineError
+from taxiway.image import engines
+from taxiway.image.dockerfile import ImagePlan, parse_s2i_environment, render
+
+
+def test_dockerfile() -> None:
+    plan = ImagePlan(builder="builder:1", runtime="runtime:1", environment={"A": "b c"})
+    assert render(plan) == (
+        "FROM builder:1 AS build\n"
+        'ENV A="b c"\n'
+        "COPY --chown=1001:0 . /tmp/src\n"
+        "RUN /usr/libexec/s2i/assemble\n"
+        "\n"
+        "FROM runtime:1\n"
+        'ENV A="b c"\n'
+        "COPY --from=build --chown=1001:0 /opt/app-root /opt/app-root\n"
+        'CMD ["/usr/libexec/s2i/run"]\n'
+    )
+
+
+def test_dockerfile_on_the_builder() -> None:
+    plan = ImagePlan(builder="builder:1", runtime=None, assemble="/a", run="/r")
+    assert render(plan) == 'FROM builder:1 AS build\nCOPY --chown=1001:0 . /tmp/src\nRUN /a\nCMD ["/r"]\n'
+
+
+@pytest.mark.parametrize(
+    ("value", "quoted"),
+    [("", '""'), ('"x"', r'"\"x\""'), ("$HOME ${A}", r'"\$HOME \${A}"'), ("a\\b", r'"a\\b"'), ("it's", '"it\'s"')],
+)
+def test_values_are_kept_as_they_are(value: str, quoted: str) -> None:
+    """A Dockerfile would take quotes off and expand variables."""
+    plan = ImagePlan(builder="b", runtime=None, environment={"A": value})
+    assert f"\nENV A={quoted}\n" in render(plan)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables"),
+    [
+        ("", {}),
+        ("A=1\nB = 2 \n", {"A": "1", "B": "2"}),
+        ('A="x y"\n', {"A": '"x y"'}),
+        ("A=b=c\n", {"A": "b=c"}),
+        ("A=$HOME\n", {"A": "$HOME"}),
+        ("# A=1\n\nno value\n=x\n", {}),
+        ("A=1\r\nA=2\r\n", {"A": "2"}),
+        ("A=\n", {"A": ""}),
+    ],
+)
+def test_s2i_environment(text: str, variables: dict[str, str]) -> None:
+    assert parse_s2i_environment(text) == variables
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, found: dict[str, tuple[int, str]]) -> None:
+    """Let some engines exist, each with the exit status and error of its `info`."""
+
+    def run(argv: list[str], **_: object) -> SimpleNamespace:
+        status, errors = found[argv[0]]
+        return SimpleNamespace(returncode=status, stderr=errors)
+
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name in found else None)
+    monkeypatch.setattr(subprocess, "run", run)
+
+
+@pytest.mark.parametrize(
+    ("found", "engine"),
+    [
+        ({"podman": (0, ""), "docker": (0, "")}, "podman"),
+        ({"docker": (0, "")}, "docker"),
+        ({"podman": (125, "x"), "docker": (0, "")}, "docker"),
+    ],
+)
+def test_find(monkeypatch: pytest.MonkeyPatch, found: dict[str, tuple[int, str]], engine: str) -> None:
+    answers(monkeypatch, found)
+    assert engines.find() == engine
+
+
+def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, {"docker": (1, "Client:\nCannot connect to the Docker daemon\n")})
+    with pytest.raises(NoEngineError) as caught:
+        engines.find()
+    assert str(caught.value) == (
+        "Couldn't find a container engine that works. Tried:\n"
+        "  podman: no such command\n"
+        "  docker info: Cannot connect to the Docker daemon\n\n"
+        "Install Podman (Debian, Ubuntu: apt-get install podman), or start Docker's service."
+    )
+
+
+@pytest.mark.parametrize(("engine", "pull"), [("podman", "--pull=never"), ("docker", "--pull=false")])
+def test_build_command(engine: str, pull: str) -> None:
+    argv = engines.build_command(engine, image="shop", dockerfile="/d/Dockerfile", context=".")
+    assert argv == [engine, "build", pull, "--tag", "shop", "--file", "/d/Dockerfile", "."]

@@ -1,0 +1,52 @@
+"""Running other programs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from taxiway import process
+from taxiway.errors import CommandFailedError
+from taxiway.process import Result
+
+ENV = {"PATH": os.defpath, "A": "é"}
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    ("script", "result", "reason"),
+    [
+        ("true", Result(0, ""), "exit status 0"),
+        ("echo one; echo two >&2; exit 3", Result(3, "one\ntwo"), "exit status 3"),
+        ('printf "$A"', Result(0, "é"), "exit status 0"),
+        (r"printf 'a\377b\n'", Result(0, "a\ufffdb"), "exit status 0"),
+        ("pwd", Result(0, "/"), "exit status 0"),
+        ("cat; echo end", Result(0, "end"), "exit status 0"),  # nothing to read
+        ("kill -9 $$", Result(-9, ""), "signal 9"),
+    ],
+)
+def test_run(script: str, result: Result, reason: str) -> None:
+    found = process.run(["sh", "-c", script], env=ENV, cwd="/")
+    assert (found, found.reason) == (result, reason)
+
+
+@pytest.mark.programs
+def test_output_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
+    """All on stdout: S2I keeps little of stderr."""
+    argv = ["sh", "-c", "echo one; echo two >&2"]
+    process.run(argv, env=ENV, cwd="/")
+    assert capfd.readouterr() == ("     $ sh -c 'echo one; echo two >&2'\n       one\n       two\n", "")
+    process.run(argv, env=ENV, cwd="/", echo=False, show=lambda line: line == "two")
+    assert capfd.readouterr() == ("       two\n", "")
+
+
+@pytest.mark.programs
+def test_the_end_of_a_long_output_is_kept() -> None:
+    found = process.run(["sh", "-c", "seq 1000"], env=ENV, cwd="/", show=lambda _: False)
+    assert found.output.splitlines() == [str(n) for n in range(801, 1001)]
+
+
+@pytest.mark.programs
+def test_program_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CommandFailedError, match=r"A command failed with \[Errno 2\] No such file or directory: '/x/y': /x/y a$"):
+        process.run(["/x/y", "a"], env=ENV, cwd=tmp_path)

@@ -1,0 +1,197 @@
+"""Starting: what is decided, and how little is imported on the way."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from trees import Tree
+
+from taxiway import launch_plan, sizing, start
+from taxiway.errors import CannotExecError, CommandFailedError, UnknownServerError
+from taxiway.launch_plan import LaunchPlan
+from taxiway.layout import Layout, runtime_path
+from taxiway.servers import Command
+from taxiway.sizing import MIB, Limits
+
+PLAN = LaunchPlan(
+    app="web:app",
+    home="site",
+    server="gunicorn",
+    server_version="26.0.0",
+    framework="django",
+    django_settings="site.settings",
+    static=(),
+    project={"request-timeout": 90},
+    project_origin="taxiway.toml",
+    origins={"app": "object in web.py line 1", "server": "from requirements.txt line 1"},
+    passed_over=(),
+)
+
+
+@pytest.fixture(autouse=True)
+def _limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sizing, "read_limits", lambda: Limits(2, 512 * MIB))
+
+
+@pytest.fixture
+def layout(tree: Tree) -> Layout:
+    root = tree({"src/site/web.py": "", "bin/gunicorn": ""})
+    place = Layout(str(root), f"{root}/src")
+    launch_plan.write(PLAN, place.launch_plan)
+    return place
+
+
+def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    command, env = start.prepare(PLAN, {}, {"PATH": "/bin", "GUNICORN_CMD_ARGS": "--reload"}, layout)
+    assert command.argv[0] == f"{layout.bin}/gunicorn"
+    assert ("--timeout", "90") in zip(command.argv, command.argv[1:], strict=False)
+    assert "--reload" in command.argv
+    assert env == {
+        "PATH": f"{layout.bin}:/bin",
+        "VIRTUAL_ENV": layout.app_root,
+        "PYTHONPATH": f"{layout.source}/site:{layout.source}:{runtime_path()}",
+        "PORT": "8080",
+        "WEB_CONCURRENCY": "2",
+        "TAXIWAY_APP": "web:app",
+        "TAXIWAY_PLAN": layout.launch_plan,
+        "DJANGO_SETTINGS_MODULE": "site.settings",
+    }
+    assert capsys.readouterr().out == (
+        "---> Starting web:app (object in web.py line 1) on port 8080\n"
+        "     server: gunicorn (from requirements.txt line 1), 2 processes x 8 threads (2 CPU, memory 512 MiB)\n"
+    )
+
+
+def test_the_environment_of_the_container_wins(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {
+        "APP_MODULE": "other",
+        "TAXIWAY_SERVER": "mod_wsgi",
+        "PORT": "9000",
+        "WEB_CONCURRENCY": "1",
+        "DJANGO_SETTINGS_MODULE": "site.other",
+        "TMPDIR": "/scratch",
+    }
+    command, env = start.prepare(PLAN, {"threads": 3}, environ, layout)
+    assert command.prepare[0] == f"{layout.bin}/mod_wsgi-express"
+    assert command.fresh == f"/scratch/taxiway-{os.getuid()}/mod_wsgi"
+    assert (env["TAXIWAY_APP"], env["PORT"], env["WEB_CONCURRENCY"]) == ("other:application", "9000", "1")
+    assert env["DJANGO_SETTINGS_MODULE"] == "site.other"
+    assert capsys.readouterr().out.splitlines() == [
+        "---> Starting other:application (APP_MODULE) on port 9000",
+        "     server: mod_wsgi (TAXIWAY_SERVER), 1 process x 3 threads (2 CPU, memory 512 MiB, processes as set, threads as set)",
+    ]
+
+
+def test_services_of_kubernetes(layout: Layout) -> None:
+    """A service named taxiway, as the manifests of many a cluster have it, stops nothing."""
+    environ = {"TAXIWAY_PORT": "tcp://172.30.1.2:8080", "TAXIWAY_SERVICE_HOST": "172.30.1.2", "TAXIWAY_X_PORT_80_TCP_PORT": "80"}
+    _, env = start.prepare(PLAN, {}, environ, layout)
+    assert env["PORT"] == "8080"
+
+
+def test_unknown_server(layout: Layout) -> None:
+    with pytest.raises(UnknownServerError, match=r"Unknown server uwsgi \(--server\)"):
+        start.prepare(PLAN, {"server": "uwsgi"}, {}, layout)
+
+
+def test_dry_run(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    """It runs no hook: one that isn't executable would be refused."""
+    hook = Path(layout.source, ".taxiway/hooks/deploy")
+    hook.parent.mkdir(parents=True)
+    hook.touch()
+    start.start({}, {"APP_ROOT": layout.app_root}, dry_run=True)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith(f"     $ {layout.bin}/gunicorn --bind 0.0.0.0:8080 ")
+    assert " --forwarded-allow-ips '' " in last
+
+
+def test_start(layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The server replaces this process, in the application's directory."""
+    calls: list[tuple[str, tuple[str, ...], str]] = []
+    monkeypatch.setattr(os, "execvpe", lambda file, argv, env: calls.append((file, argv, env["TAXIWAY_APP"])))
+    monkeypatch.chdir(tmp_path)
+    start.start({}, {"APP_ROOT": layout.app_root, "TMPDIR": str(tmp_path)})
+    assert [(file, app) for file, _, app in calls] == [(f"{layout.bin}/gunicorn", "web:app")]
+    assert str(Path.cwd()) == f"{layout.source}/site"
+    assert (tmp_path / f"taxiway-{os.getuid()}").stat().st_mode & 0o777 == 0o700
+
+
+def test_server_that_cannot_be_started(layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def execvpe(file: str, *_: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", file)
+
+    monkeypatch.setattr(os, "execvpe", execvpe)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CannotExecError) as caught:
+        start._execute(Command(argv=("/x/gunicorn", "a b")), {}, layout.source)  # noqa: SLF001
+    assert str(caught.value).splitlines()[:2] == [
+        "Couldn't start the server: /x/gunicorn: No such file or directory.",
+        "The command was: /x/gunicorn 'a b'",
+    ]
+
+
+@pytest.mark.programs
+def test_what_is_done_before_the_server(layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A container that is started again must not find what the server wrote before."""
+    monkeypatch.setattr(os, "execvpe", lambda *_: None)
+    monkeypatch.chdir(tmp_path)
+    fresh = tmp_path / "fresh"
+    fresh.mkdir()
+    (fresh / "httpd.pid").touch()
+    command = Command(
+        argv=("server",),
+        fresh=str(fresh),
+        files=((str(tmp_path / "extra.conf"), "é\n"),),
+        prepare=("sh", "-c", 'echo quiet; mkdir "$1" && pwd >"$1/where"', "sh", str(fresh)),
+    )
+    start._execute(command, {"PATH": os.defpath}, layout.source)  # noqa: SLF001
+    assert [p.name for p in fresh.iterdir()] == ["where"]
+    assert (fresh / "where").read_text() == f"{layout.source}\n"
+    assert (tmp_path / "extra.conf").read_text(encoding="utf-8") == "é\n"
+
+
+@pytest.mark.programs
+def test_preparation_that_fails(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(CommandFailedError) as caught:
+        start._run_quietly(("sh", "-c", "echo one; echo two >&2; exit 3"), {"PATH": os.defpath})  # noqa: SLF001
+    assert str(caught.value) == (
+        "A command failed with exit status 3: sh -c 'echo one; echo two >&2; exit 3'\n\n"
+        "The last lines of its output:\n  one\n  two"
+    )
+    with pytest.raises(CannotExecError, match="Couldn't start the server: nowhere/x: No such file or directory"):
+        start._run_quietly(("nowhere/x",), {})  # noqa: SLF001
+    assert capfd.readouterr() == ("", "")
+
+
+def test_directory_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else may have made it below /tmp."""
+    uid = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: uid + 1)
+    with pytest.raises(CannotExecError, match="belongs to another user"):
+        start._writable_directory({"TMPDIR": str(tmp_path)})  # noqa: SLF001
+
+
+HEAVY = (
+    *("argparse", "ast", "asyncio", "click", "dataclasses", "importlib.metadata", "inspect", "packaging", "pathlib"),
+    *("shlex", "shutil", "subprocess", "tempfile", "tomllib", "urllib"),
+    *("taxiway.cli", "taxiway.detect", "taxiway.process"),
+)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("server", ["gunicorn", "mod_wsgi"])
+def test_a_start_imports_little(layout: Layout, server: str) -> None:
+    """Each container start pays for what is imported, on a tenth of a CPU many times over."""
+    launch_plan.write(PLAN._replace(server=server), layout.launch_plan)
+    program = (
+        "import sys\n"
+        f"sys.path.insert(0, {str(Path(start.__file__).parents[1])!r})\n"
+        "from taxiway.start import start\n"
+        f"start({{}}, {{'APP_ROOT': {layout.app_root!r}, 'TAXIWAY_SERVER_ARGS': '--x $HOME'}}, dry_run=True)\n"
+        f"print(sorted(name for name in {HEAVY} if name in sys.modules))\n"
+    )
+    # No site module: an environment's .pth files may import anything.
+    run = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
