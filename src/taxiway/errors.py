@@ -32,7 +32,7 @@ class UnknownSettingError(TaxiwayError):
     def __init__(self, unknown: Mapping[str, str | None], where: str) -> None:
         lines = [f"{name}" + (f" (did you mean {nearest}?)" if nearest else "") for name, nearest in unknown.items()]
         super().__init__(
-            f"Unknown settings in {where}:{_listing(lines)}\n\nCorrect or remove them. All settings: taxiway settings"
+            f"Unknown settings in {where}:{_listing(lines)}\n\nCorrect or remove them. All settings: taxiway settings --help"
         )
 
 

@@ -177,7 +177,7 @@ SETTINGS = (
         "static",
         Kind("URL=DIRECTORY pairs, each URL beginning with /", _static),
         (),
-        "Static files to serve: URL=DIRECTORY, directories relative to the source. Django's are found by themselves.",
+        "Static files to serve: URL=DIRECTORY, relative to the application's directory. Django's are found by themselves.",
     ),
     Setting(
         "collectstatic",

@@ -178,7 +178,7 @@ def test_unknown_variables_are_named_together_with_the_nearest_setting() -> None
         "  TAXIWAY_SREVER (did you mean TAXIWAY_SERVER?)\n"
         "  TAXIWAY_THREAD (did you mean TAXIWAY_THREADS?)\n"
         "  TAXIWAY_X_PORT (did you mean TAXIWAY_PORT?)\n\n"
-        "Correct or remove them. All settings: taxiway settings"
+        "Correct or remove them. All settings: taxiway settings --help"
     )
 
 
