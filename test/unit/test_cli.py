@@ -81,7 +81,7 @@ def test_unknown_command(run: Run) -> None:
     assert "No such command 'strat'" in result.output
 
 
-CASES = ["plain-wsgi", "flask-factory", "django-static-sqlite", "flask-app"]
+CASES = ["plain-wsgi", "flask-factory", "django-static-sqlite", "flask-app", "app-module", "app-module-quoted", "sub-directory"]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -139,6 +139,14 @@ def test_settings(run: Run) -> None:
     assert rows["port"] == ["9000", "PORT"]
     assert rows["app"] == ["-", "default"]
     assert rows["collectstatic"] == ["True", "default"]
+
+
+def test_s2i_environment_counts_as_in_a_build(run: Run) -> None:
+    """What is set here is stronger, as "s2i build -e" is."""
+    assert "starts web.entry:handler (APP_MODULE)\n" in output(run("plan", str(APPS / "app-module")))
+    assert "starts wsgi:application (APP_MODULE)\n" in output(run("plan", str(APPS / "app-module"), APP_MODULE="wsgi"))
+    rows = json.loads(output(run("settings", str(APPS / "sub-directory"), "--json")))
+    assert rows["app-home"] == {"value": "src/site", "origin": "APP_HOME"}
 
 
 def test_settings_in_detail(run: Run) -> None:

@@ -14,6 +14,7 @@ import pytest
 from trees import Tree
 
 from taxiway import detect, environment
+from taxiway.cli import build_environment
 from taxiway.configuration import read_project
 from taxiway.errors import (
     NoEntryPointError,
@@ -202,21 +203,13 @@ REFUSED = {"no-entry-point", "several-entry-points"}  # the other errors come fr
 PLANNED = [case for case in CASES if expectation(case)["build"].get("error") not in REFUSED]
 
 
-def s2i_environment(source: Path) -> dict[str, str]:
-    """Read .s2i/environment as s2i does: no quotes taken off, nothing expanded."""
-    file = source / ".s2i/environment"
-    lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
-    pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
 @pytest.mark.programs  # bash reads the environment files
 @pytest.mark.parametrize("case", PLANNED)
 def test_plan_of_a_test_application(case: str) -> None:
     """Each plan is the stored one; the module's docstring says how to store new ones."""
     source = APPS / case
-    given = s2i_environment(source) | expectation(case)["build"].get("env", {})
-    environ = environment.load_files(given | {"PATH": os.defpath}, str(source), environment.BUILD)
+    given = build_environment(source) | expectation(case)["build"].get("env", {})
+    environ = environment.load_files(given, str(source), environment.BUILD)
     text = json.dumps(plan(source, environ).as_data(), indent=2) + "\n"
     stored = HERE / "plans" / f"{case}.json"
     if os.environ.get("UPDATE_PLANS"):

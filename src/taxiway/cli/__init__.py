@@ -2,10 +2,12 @@
 
 import importlib
 import os
+from pathlib import Path
 
 import click
 
 from taxiway import __version__
+from taxiway.image.dockerfile import parse_s2i_environment
 
 # Command: its module. They are imported when needed, because each imports what it works with.
 _COMMANDS = {
@@ -42,6 +44,12 @@ def taxiway() -> None:
     An image without the s2i tool:              taxiway image NAME
     All settings, with value and origin:        taxiway settings
     """
+
+
+def build_environment(source: Path) -> dict[str, str]:
+    """Return the environment that an S2I build of a source has: .s2i/environment, and over it what is set here."""
+    file = source / ".s2i" / "environment"
+    return (parse_s2i_environment(file.read_text(encoding="utf-8")) if file.is_file() else {}) | os.environ
 
 
 def in_container() -> bool:

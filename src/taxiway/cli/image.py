@@ -1,6 +1,5 @@
 """taxiway image."""
 
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -9,6 +8,7 @@ import click
 
 from taxiway import console
 from taxiway.assemble import resolve_settings, tell
+from taxiway.cli import build_environment
 from taxiway.detect import look
 from taxiway.errors import EngineFailedError
 from taxiway.image import engines
@@ -42,7 +42,7 @@ def command(  # noqa: PLR0917
     if print_dockerfile:
         click.echo(text, nl=False)
         return
-    tell(decide(look(source, settings := resolve_settings(os.environ, source)), settings), console.detail)
+    tell(decide(look(source, settings := resolve_settings(build_environment(source), source)), settings), console.detail)
     chosen = engines.find((engine,) if engine else engines.ENGINES)
     with tempfile.TemporaryDirectory() as directory:
         dockerfile = Path(directory, "Dockerfile")

@@ -1,13 +1,13 @@
 """taxiway plan."""
 
 import json
-import os
 from pathlib import Path
 
 import click
 
 from taxiway import console
 from taxiway.assemble import resolve_settings, server_distributions, tell
+from taxiway.cli import build_environment
 from taxiway.detect import look
 from taxiway.plan import decide
 
@@ -17,7 +17,7 @@ from taxiway.plan import decide
 @click.option("--json", "as_json", is_flag=True, help="Write the plan as JSON.")
 def command(source: Path, *, as_json: bool) -> None:
     """Show what would be built and started from SOURCE, with the origin of each choice; nothing is changed."""
-    settings = resolve_settings(os.environ, source)
+    settings = resolve_settings(build_environment(source), source)
     facts = look(source, settings)
     plan = decide(facts, settings)
     if as_json:
