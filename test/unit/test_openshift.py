@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
-import kubernetes_validate  # type: ignore[import-untyped]
+import kubernetes_validate
 import pytest
 import yaml
 from referencing import Registry, Resource
@@ -82,9 +82,7 @@ def schema_errors(body: Manifest) -> Iterator[str]:
     group_version, kind = str(body["apiVersion"]), str(body["kind"])
     ours = own_schemas()
     if schema := ours.get(f"{group_version.replace('/', '_')}_{kind}.json"):
-        registry: Registry[Any] = Registry().with_resources(
-            [(name, Resource.from_contents(text)) for name, text in ours.items()]
-        )
+        registry: Registry[Any] = Registry().with_resources([(name, Resource.from_contents(text)) for name, text in ours.items()])
         for error in jsonschema.Draft202012Validator(schema, registry=registry).iter_errors(body):
             yield f"{kind}: {error.json_path}: {error.message}"
         return
@@ -257,9 +255,7 @@ def security_problems(found: Manifests) -> Iterator[str]:
     """What the restricted SCC accepts: no identity of our choice, no privilege."""
     pod = only(found, "Deployment")["spec"]["template"]["spec"]
     (container,) = pod["containers"]
-    if chosen := {"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions"} & set(
-        keys(pod)
-    ):
+    if chosen := {"runAsUser", "runAsGroup", "fsGroup", "supplementalGroups", "seLinuxOptions"} & set(keys(pod)):
         yield f"the SCC chooses {sorted(chosen)}"
     if risky := {"hostPort", "hostNetwork", "hostPID", "hostIPC", "hostPath", "privileged"} & set(keys(pod)):
         yield f"the SCC refuses {sorted(risky)}"
