@@ -19,7 +19,7 @@ def _no_programs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         return
 
     def refuse(*args: object, **_: object) -> None:
-        pytest.fail(f"a unit test started a real program: {args[-1]!r}; mark it with `programs` if it has to")
+        pytest.fail(f"a unit test started a real program: {args[-1:]}; mark it with `programs` if it has to")
 
     monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
     for name in ("execv", "execve", "execvp", "execvpe", "fork", "posix_spawn", "posix_spawnp", "system"):

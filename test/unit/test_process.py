@@ -1,6 +1,7 @@
 """Running other programs."""
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,10 @@ def test_the_end_of_a_long_output_is_kept() -> None:
 def test_program_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(CommandFailedError, match=r"A command failed with \[Errno 2\] No such file or directory: '/x/y': /x/y a$"):
         process.run(["/x/y", "a"], env=ENV, cwd=tmp_path)
+
+
+def test_other_unit_tests_run_no_programs() -> None:
+    """Only those that are marked with `programs` do."""
+    for attempt in (lambda: subprocess.run(["true"], check=False), os.fork):
+        with pytest.raises(pytest.fail.Exception, match="a unit test started a real program"):
+            attempt()
