@@ -110,7 +110,8 @@ def _run_quietly(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
         output = pipe.read().decode(errors="replace")
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if status:
-        raise CommandFailedError(console.join(argv), f"exit status {status}", output)
+        how = f"exit status {status}" if status > 0 else f"signal {-status}"
+        raise CommandFailedError(console.join(argv), how, output)
 
 
 def _writable_path(environ: Mapping[str, str]) -> str:

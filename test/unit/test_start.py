@@ -160,6 +160,8 @@ def test_preparation_that_fails(capfd: pytest.CaptureFixture[str]) -> None:
         "A command failed with exit status 3: sh -c 'echo one; echo two >&2; exit 3'\n\n"
         "The last lines of its output:\n  one\n  two"
     )
+    with pytest.raises(CommandFailedError, match="A command failed with signal 9: "):
+        start._run_quietly(("sh", "-c", "kill -9 $$"), {"PATH": os.defpath})  # noqa: SLF001
     with pytest.raises(CannotExecError, match="Couldn't start the server: nowhere/x: No such file or directory"):
         start._run_quietly(("nowhere/x",), {})  # noqa: SLF001
     assert capfd.readouterr() == ("", "")
