@@ -40,7 +40,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     os.umask(0o002)  # group 0 has to be able to use what is written
     Path(layout.launch_plan).unlink(missing_ok=True)  # an image that is built upon must not start with its old plan
     with _Step("Installing the source") as step:
-        keep_git = resolve_settings(environ, upload).keep_git
+        keep_git = resolve_settings(environ, upload, warn=lambda _: None).keep_git  # warned below, where all count
         step.result = f"{source.install(upload, Path(layout.source), keep_git=keep_git)} files"
     hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
     with _Step("Looking at the application"):
@@ -71,11 +71,11 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     console.step(f"Built. It will start {launch.app} under {launch.server} {launch.server_version}")
 
 
-def resolve_settings(environ: Mapping[str, str], directory: Path) -> Settings:
+def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:
     """Read the project's settings and decide all; a variable may also stand in an environment file of the source."""
     project, origin = read_project(directory)
     environ = environment.load_files(environ, str(directory), environment.BUILD)
-    return resolve(environ=environ, project=project, project_origin=origin, warn=console.warn)
+    return resolve(environ=environ, project=project, project_origin=origin, warn=warn)
 
 
 def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:

@@ -235,7 +235,7 @@ def _choose(  # noqa: PLR0917
     for name in (setting.variable, *setting.platform):
         if value := variable(environ, name):
             return _convert(setting, value, f"the variable {name}"), name
-    if setting.name in project:
+    if project.get(setting.name, "") != "":
         return _convert(setting, project[setting.name], project_origin), project_origin
     for name in setting.peers:
         value = variable(environ, name.lstrip("!"))

@@ -173,3 +173,10 @@ def test_not_utf_8(tree: Tree) -> None:
     (top / "requirements.txt").write_bytes(b"flask # caf\xe9\n")
     with pytest.raises(BadRequirementsError, match=r"requirements\.txt: 'utf-8' codec can't decode byte 0xe9"):
         read_requirements(top / "requirements.txt", top)
+
+
+def test_a_false_marker_asks_for_nothing(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("gunicorn==27.0.1; sys_platform == 'win32'\nflask==3.1.3; python_version > '3'\n")
+    found = read_requirements(tmp_path / "requirements.txt", tmp_path)
+    assert found.find("gunicorn") is None
+    assert found.find("flask") is not None

@@ -178,6 +178,12 @@ def test_which_configuration_file(tree: Tree, environ: dict[str, str], home: str
         assert argv[:2] == ("--config", f"{root}/src/{config}")
 
 
+def test_configuration_file_at_the_top_of_the_source(tree: Tree) -> None:
+    """The application's directory may lie below; s2i-python-container reads the file at the top."""
+    root = tree({"src/gunicorn.conf.py": "workers = 3\n", "src/site/": ""})
+    assert gunicorn_command({}, root=root, home="site")[:2] == ("--config", f"{root}/src/gunicorn.conf.py")
+
+
 @pytest.mark.parametrize("told", ["missing.py", "python:web.settings", "file:/etc/gunicorn.py"])
 def test_configuration_that_is_no_file_is_left_to_gunicorn(tree: Tree, told: str) -> None:
     """A missing file is an error that gunicorn reports; passing over it would start something else than was meant."""

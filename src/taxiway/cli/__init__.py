@@ -50,8 +50,3 @@ def build_environment(source: Path) -> dict[str, str]:
     """Return the environment that an S2I build of a source has: .s2i/environment, and over it what is set here."""
     file = source / ".s2i" / "environment"
     return (parse_s2i_environment(file.read_text(encoding="utf-8")) if file.is_file() else {}) | os.environ
-
-
-def in_container() -> bool:
-    """Tell whether this runs in one of taxiway's images."""
-    return bool(os.environ.get("STI_SCRIPTS_PATH"))

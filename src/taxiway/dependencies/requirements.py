@@ -26,6 +26,8 @@ class Requirement:
     line: int
     pinned: bool
     hashed: bool
+    applies: bool = True
+    """Whether its environment marker (PEP 508) is true for this Python."""
 
     @property
     def origin(self) -> str:
@@ -54,9 +56,9 @@ class Requirements:
         return tuple(r for r in self.requirements if not r.pinned)
 
     def find(self, name: str) -> Requirement | None:
-        """Return the line that asks for a package."""
+        """Return the line that asks for a package on this Python."""
         wanted = canonicalize_name(name)
-        return next((r for r in self.requirements if r.name == wanted), None)
+        return next((r for r in self.requirements if r.name == wanted and r.applies), None)
 
 
 def read_requirements(path: Path, source: Path) -> Requirements:
@@ -150,4 +152,5 @@ def parse_line(line: str, file: str, number: int) -> Requirement:
         line=number,
         pinned=pinned,
         hashed=hashed,
+        applies=specifier.marker is None or specifier.marker.evaluate(),
     )

@@ -56,7 +56,7 @@ def command(launch: Launch) -> Command:
 
 
 def _config_file(launch: Launch, own: Sequence[str]) -> str | None:
-    """Return the configuration that gunicorn reads: as told, or gunicorn.conf.py in the application's directory."""
+    """Return the configuration to read: as told, or gunicorn.conf.py in the application's directory or the source's top."""
     home = os.path.join(launch.layout.source, launch.plan.home)
     told = variable(launch.environ, "APP_CONFIG") or None
     for word, following in zip(own, (*own[1:], ""), strict=False):
@@ -64,8 +64,11 @@ def _config_file(launch: Launch, own: Sequence[str]) -> str | None:
             told = following
         elif word.startswith(("-c", "--config=")):
             told = word.removeprefix("--config=").removeprefix("-c")
-    path = os.path.normpath(os.path.join(home, told or "gunicorn.conf.py"))
-    return path if os.path.isfile(path) else told  # gunicorn itself reads python:MODULE, and reports a missing file
+    for directory in (home,) if told else (home, launch.layout.source):
+        path = os.path.normpath(os.path.join(directory, told or "gunicorn.conf.py"))
+        if os.path.isfile(path):
+            return path
+    return told  # gunicorn itself reads python:MODULE, and reports a missing file
 
 
 def _configured_names(path: str) -> frozenset[str]:
