@@ -1,5 +1,7 @@
 """Reading requirements files."""
 
+from pathlib import Path
+
 import pytest
 from packaging.requirements import InvalidRequirement
 from trees import Tree
