@@ -153,7 +153,7 @@ LABEL name="taxiway-builder" \
       usage="s2i build SOURCE localhost/taxiway-builder APPLICATION" \
       io.k8s.display-name="taxiway builder, Python ${PYTHON_VERSION}" \
       io.k8s.description="Source-to-Image builder for Python ${PYTHON_VERSION} web applications" \
-      io.openshift.tags="builder,python,python${PYTHON_VERSION},django,flask,wsgi,asgi" \
+      io.openshift.tags="builder,python,python${PYTHON_VERSION},django,flask,wsgi" \
       org.opencontainers.image.title="taxiway-builder" \
       org.opencontainers.image.description="Source-to-Image builder for Python ${PYTHON_VERSION} web applications"
 # Copying everything is the point: see the top.
@@ -184,7 +184,7 @@ LABEL name="taxiway-runtime" \
       usage="COPY --from=BUILD_STAGE /opt/app-root /opt/app-root" \
       io.k8s.display-name="taxiway runtime, Python ${PYTHON_VERSION}" \
       io.k8s.description="Runs Python ${PYTHON_VERSION} web applications built by taxiway-builder" \
-      io.openshift.tags="python,python${PYTHON_VERSION},django,flask,wsgi,asgi" \
+      io.openshift.tags="python,python${PYTHON_VERSION},django,flask,wsgi" \
       io.openshift.s2i.assemble-runtime-user="0" \
       org.opencontainers.image.title="taxiway-runtime" \
       org.opencontainers.image.description="Runs Python ${PYTHON_VERSION} web applications built by taxiway-builder"

@@ -3,8 +3,10 @@
 import os
 import sys
 
-from taxiway import console
+from taxiway import __version__, console
 from taxiway.errors import TaxiwayError
+
+BUG_STATUS = 70  # EX_SOFTWARE of sysexits.h
 
 
 def main() -> None:
@@ -23,6 +25,12 @@ def main() -> None:
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)
+    except Exception:  # noqa: BLE001  # whatever it is, the user has to learn that it isn't their fault
+        import traceback  # noqa: PLC0415
+
+        traceback.print_exc()
+        console.error(f"This is a bug in taxiway {__version__}. Please report it with the lines above.", "bug")
+        sys.exit(BUG_STATUS)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from taxiway import console, environment, hooks, launch_plan, servers
 from taxiway.build import application, artifacts, bytecode, permissions, source
@@ -16,7 +17,7 @@ from taxiway.configuration import read_project
 from taxiway.dependencies import install
 from taxiway.dependencies.requirements import Requirements
 from taxiway.detect import look
-from taxiway.errors import ServerMissingError
+from taxiway.errors import CollectstaticError, ServerMissingError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan, decide
@@ -56,6 +57,8 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         inspection = application.inspect(plan, layout, env)
         application.report(inspection)
         step.result = inspection.interface or "not possible in this build"
+    if inspection.settings_failed and plan.collectstatic:
+        raise CollectstaticError("settings that can't be loaded", inspection.error)
     if inspection.static_root and plan.collectstatic:
         with _Step("Collecting Django's static files"):
             application.collect_static(plan, inspection, layout, env)
@@ -104,7 +107,7 @@ def _install_dependencies(
 ) -> None:
     extra = install.server_packages(server_distributions(plan, requirements), layout.app_root)
     key = install.dependencies_key(requirements, extra, install.interpreter(layout))
-    if saved.is_dir() and artifacts.restore(saved, layout, key):
+    if saved.is_dir() and artifacts.restore(saved, layout, key, env):
         console.step("Dependencies: unchanged, taken from the previous image; nothing to download")
         return
     reasons = install.changes(layout, key)
@@ -143,8 +146,9 @@ def _launch_plan(
     origins = dict(plan.origins)
     if inspection.serves_static:
         origins["static"] = "the application's own middleware"
-    elif inspection.static_url and inspection.static_root:
-        static.append((inspection.static_url, inspection.static_root))
+    elif inspection.static_root and (path := urlsplit(inspection.static_url or "/").path) != "/":
+        # A CDN asks here for the path of its URL; a path of / would hide the application.
+        static.append((path, inspection.static_root))
         origins["static"] = "STATIC_URL and STATIC_ROOT of Django's settings"
     return LaunchPlan(
         app=plan.app,

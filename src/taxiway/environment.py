@@ -58,7 +58,7 @@ def _source(path: str, environ: Mapping[str, str], cwd: str) -> dict[str, str]:
     with os.fdopen(reader, "rb") as pipe, tempfile.TemporaryFile() as printed:
         try:
             process = subprocess.Popen(
-                ["bash", "-c", 'set -ea; . "$1"; exec /usr/bin/env -0 >&"$2"', "bash", path, str(writer)],
+                ["bash", "-c", 'set -ea; . "$1"; exec /usr/bin/env -0 >&"$2"', "bash", os.path.abspath(path), str(writer)],
                 env=dict(environ),
                 cwd=cwd,
                 pass_fds=(writer,),

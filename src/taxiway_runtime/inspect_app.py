@@ -3,7 +3,8 @@
 usage: inspect_app.py IMPORT-STRING FILE
 
 The answer has some of: `interface` (WSGI or ASGI), `static_url`, `static_root` and `serves_static` (Django), `missing` (a
-variable that the settings need), `wrong` (why this can't be the application), `error` (why it couldn't be imported here).
+variable that the settings need), `settings_failed` (Django's settings couldn't be loaded), `wrong` (why this can't be the
+application), `error` (why it couldn't be imported here).
 """
 
 import inspect
@@ -30,7 +31,9 @@ def answer(app: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     try:
         if "DJANGO_SETTINGS_MODULE" in os.environ:
+            found["settings_failed"] = True
             found |= _django_static()
+            del found["settings_failed"]
         found["interface"] = interface(_load(app))
     except _Wrong as problem:
         found["wrong"] = str(problem)

@@ -130,12 +130,22 @@ class Container:
 
     def get(self, path: str, timeout: float = 30, headers: Mapping[str, str] | None = None) -> Answer:
         """Send a GET request; redirects aren't followed."""
+        return self._send("GET", path, None, timeout, headers or {})
+
+    def post(self, path: str, body: str, headers: Mapping[str, str]) -> Answer:
+        """Send a POST request; redirects aren't followed."""
+        return self._send("POST", path, body, 30, headers)
+
+    def _send(self, method: str, path: str, body: str | None, timeout: float, headers: Mapping[str, str]) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.request("GET", path, headers=dict(headers or {}))
+            connection.request(method, path, body, dict(headers))
             response = connection.getresponse()
-            body = response.read().decode(errors="replace")
-            return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, body)
+            text = response.read().decode(errors="replace")
+            found: dict[str, str] = {}
+            for name, value in response.getheaders():
+                found[name.lower()] = f"{found[name.lower()]}, {value}" if name.lower() in found else value
+            return Answer(response.status, found, text)
         finally:
             connection.close()
 

@@ -193,8 +193,8 @@ def test_usage() -> None:
     socket = harness.run(str(harness.ROOT / "scripts" / "podman-api.sh"), "socket").text.strip()
     by_s2i = harness.run(tool, "usage", BUILDER, "--pull-policy=never", env={"DOCKER_HOST": f"unix://{socket}"}).text
     by_itself = podman("run", "--rm", BUILDER).text
-    assert "s2i build SOURCE taxiway-builder my-app" in by_s2i
-    assert "s2i build SOURCE taxiway-builder my-app" in by_itself
+    assert "s2i build SOURCE localhost/taxiway-builder my-app" in by_s2i
+    assert "s2i build SOURCE localhost/taxiway-builder my-app" in by_itself
 
 
 def test_extended_build_onto_the_runtime_image(app_source: Callable[[str], Path], image_name: str) -> None:

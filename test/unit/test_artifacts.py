@@ -1,6 +1,7 @@
 """What an incremental build takes over."""
 
 import io
+import os
 import subprocess
 import tarfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from trees import Tree
 
 from taxiway.build import artifacts
 from taxiway.dependencies import install
+from taxiway.errors import CommandFailedError
 from taxiway.layout import Layout
 
 KEY = {"the requirements": "1", "the Python": "3.13"}
@@ -37,81 +39,82 @@ def names(top: Path) -> set[str]:
     return {p.relative_to(top).as_posix() for p in top.rglob("*") if not p.is_dir()}
 
 
-def test_save_command(tree: Tree) -> None:
-    top = tree(BUILT)
-    assert artifacts.save_command(layout(top)) == [
-        "tar",
-        "--create",
-        "--file=-",
-        f"--directory={top}",
-        "--anchored",
-        "--exclude=bin/python*",
-        "--exclude=bin/activate*",
-        "--exclude=bin/Activate*",
-        ".taxiway/dependencies.json",
-        "bin",
-        "lib",
-        "share",
-    ]
+def save(top: Path, directory: Path) -> None:
+    """Do what save-artifacts does, and what s2i does with its output."""
+    directory.mkdir()
+    commands = artifacts.save_commands(layout(top), directory)
+    assert commands is not None
+    pack, write = commands
+    subprocess.run(pack, check=True)
+    archive = subprocess.run(write, stdout=subprocess.PIPE, check=True).stdout
+    (directory / artifacts.ARCHIVE).unlink()
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        assert tar.getnames() == [artifacts.ARCHIVE, ".taxiway/dependencies.json"]
+        tar.extractall(directory, filter="data")
+
+
+def built(tree: Tree, files: dict[str, str] = BUILT) -> Path:
+    top = tree({f"built/{name}": text for name, text in files.items()})
+    install.remember(layout(top / "built"), KEY)
+    save(top / "built", top / "saved")
+    return top
 
 
 @pytest.mark.parametrize("files", [{}, {"lib/x": ""}, {".taxiway/launch.json": "{}"}])
 def test_nothing_to_save(tree: Tree, files: dict[str, str]) -> None:
-    assert artifacts.save_command(layout(tree(files))) is None
+    top = tree(files)
+    assert artifacts.save_commands(layout(top), top) is None
 
 
 @pytest.mark.programs
-def test_saved_archive(tree: Tree) -> None:
-    """The environment's own programs stay out of it, those of packages don't."""
-    command = artifacts.save_command(layout(tree(BUILT)))
-    assert command is not None
-    archive = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        assert {m.name for m in tar if m.isfile()} == {
-            ".taxiway/dependencies.json",
-            "bin/flask",
-            "lib/python3.13/site-packages/flask.py",
-            "lib/python3.13/site-packages/tool/bin/python-wrapper",
-            "lib/python3.13/site-packages/tool/bin/activate.sh",
-            "share/man/flask.1",
-        }
-
-
 def test_restore(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
-    top = tree({"saved/bin/flask": "", "saved/lib/python3.13/site-packages/flask.py": "", "app/bin/python": ""})
-    install.remember(layout(_made(top / "saved/.taxiway").parent), KEY)
-    assert artifacts.restore(top / "saved", layout(_made(top / "app")), KEY)
+    """The environment's own programs stay out of it, those of packages don't."""
+    top = built(tree)
+    (top / "app/bin").mkdir(parents=True)
+    (top / "app/bin/python").touch()
+    assert artifacts.restore(top / "saved", layout(top / "app"), KEY, os.environ)
     assert names(top / "app") == {
         ".taxiway/dependencies.json",
         "bin/flask",
         "bin/python",
         "lib/python3.13/site-packages/flask.py",
+        "lib/python3.13/site-packages/tool/bin/python-wrapper",
+        "lib/python3.13/site-packages/tool/bin/activate.sh",
+        "share/man/flask.1",
     }
     assert install.changes(layout(top / "app"), KEY) == []
     assert not (top / "saved").exists()
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.programs
 def test_restore_over_the_dependencies_of_an_image_that_is_built_upon(tree: Tree) -> None:
-    top = tree(
-        {
-            "saved/lib/python3.13/site-packages/flask.py": "",
-            "app/bin/python": "",
-            "app/lib/python3.13/site-packages/older.py": "",
-        }
-    )
-    install.remember(layout(_made(top / "saved/.taxiway").parent), KEY)
-    install.remember(layout(_made(top / "app/.taxiway").parent), {"the requirements": "0"})
-    assert artifacts.restore(top / "saved", layout(top / "app"), KEY)
-    assert "lib/python3.13/site-packages/older.py" not in names(top / "app")
+    top = built(tree)
+    older = top / "app/lib/python3.13/site-packages/older.py"
+    older.parent.mkdir(parents=True)
+    older.touch()
+    (top / "app/bin").mkdir()
+    install.remember(layout(top / "app"), {"the requirements": "0"})
+    assert artifacts.restore(top / "saved", layout(top / "app"), KEY, os.environ)
+    assert not older.exists()
 
 
+@pytest.mark.programs
+def test_damaged_archive(tree: Tree) -> None:
+    top = built(tree)
+    (top / "app/bin").mkdir(parents=True)
+    (top / "saved" / artifacts.ARCHIVE).write_bytes(b"no archive" * 100)
+    with pytest.raises(CommandFailedError, match=r"A command failed with exit status 2: tar --extract"):
+        artifacts.restore(top / "saved", layout(top / "app"), KEY, os.environ)
+
+
+@pytest.mark.programs
 def test_other_dependencies_are_not_restored(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
-    top = tree({"saved/bin/flask": "", "app/bin/python": ""})
-    install.remember(layout(_made(top / "saved/.taxiway").parent), KEY)
+    top = built(tree)
+    (top / "app").mkdir()
     changed = KEY | {"the Python": "3.14"}
-    assert not artifacts.restore(top / "saved", layout(top / "app"), changed)
-    assert names(top / "app") == {"bin/python"}
+    assert not artifacts.restore(top / "saved", layout(top / "app"), changed, os.environ)
+    assert names(top / "app") == set()
     assert not (top / "saved").exists(), "the image needn't carry them"
     assert capsys.readouterr().out == "     the previous image's dependencies aren't used: the Python changed\n"
 
@@ -119,10 +122,5 @@ def test_other_dependencies_are_not_restored(tree: Tree, capsys: pytest.CaptureF
 @pytest.mark.parametrize("files", [{"saved/": ""}, {"saved/bin/flask": ""}, {"saved/pip/wheel.whl": ""}])
 def test_foreign_artifacts_are_ignored(tree: Tree, files: dict[str, str]) -> None:
     top = tree(files | {"app/": ""})
-    assert not artifacts.restore(top / "saved", layout(top / "app"), KEY)
+    assert not artifacts.restore(top / "saved", layout(top / "app"), KEY, {})
     assert names(top / "app") == set()
-
-
-def _made(path: Path) -> Path:
-    path.mkdir(parents=True, exist_ok=True)
-    return path

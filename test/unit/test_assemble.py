@@ -12,10 +12,10 @@ from trees import Tree
 
 from taxiway import assemble as build
 from taxiway import launch_plan
-from taxiway.build import application, bytecode, permissions
+from taxiway.build import application, artifacts, bytecode, permissions
 from taxiway.dependencies import install
 from taxiway.dependencies.requirements import Requirement, Requirements
-from taxiway.errors import NoEntryPointError, NoSourceError, ServerMissingError
+from taxiway.errors import CollectstaticError, NoEntryPointError, NoSourceError, ServerMissingError
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan
 from taxiway.process import Result
@@ -88,7 +88,10 @@ class Programs:
         self.names: list[str] = []
 
     def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str | Path, **_: object) -> Result:  # noqa: ARG002
-        name = next((Path(word).name for word in argv if word.endswith(".py")), " ".join((Path(argv[0]).name, *argv[1:3])))
+        name = next(
+            (Path(word).name for word in argv if word.endswith(".py")),
+            " ".join((Path(argv[0]).name, *argv[1:3])).split(" --file")[0],
+        )
         self.names.append(name)
         if name == "inspect_app.py":
             Path(argv[-1]).write_text(json.dumps(self.answer))
@@ -109,7 +112,7 @@ def layout(tree: Tree) -> Layout:
 @pytest.fixture
 def programs(layout: Layout, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Programs:
     fake = Programs(layout)
-    for module in (application, bytecode, install):
+    for module in (application, artifacts, bytecode, install):
         monkeypatch.setattr(module, "run", fake)
     monkeypatch.setattr(install, "wheelhouse", lambda: str(tree({}) / "house"))
     monkeypatch.setattr(permissions, "GROUP", os.getegid())
@@ -163,13 +166,11 @@ def test_building_again(tree: Tree, layout: Layout, programs: Programs, capsys: 
 
 def test_incremental_build(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
     assemble(tree, layout, WEB)
-    artifacts = tree({}) / "artifacts"
-    for name in (".taxiway", "lib"):
-        (artifacts / name).parent.mkdir(exist_ok=True)
-        Path(layout.app_root, name).rename(artifacts / name)
+    (tree({"artifacts/environment.tar": "", "artifacts/.taxiway/": ""}) / "artifacts/.taxiway").rmdir()
+    Path(layout.app_root, ".taxiway").rename(tree({}) / "artifacts/.taxiway")
     programs.names.clear()
     assemble(tree, layout, WEB)
-    assert programs.names == ["inspect_app.py", "compile_bytecode.py"]
+    assert programs.names == ["tar --extract", "inspect_app.py", "compile_bytecode.py"]
     assert "---> Dependencies: unchanged, taken from the previous image; nothing to download\n" in capsys.readouterr().out
     assert launch_plan.read(layout.launch_plan).server_version == "5.0.2"
 
@@ -185,6 +186,14 @@ STATIC = {"static_url": "/static/", "static_root": "/r"}
     ("answer", "environ", "collected", "static", "origin"),
     [
         (STATIC, {}, True, (("/static/", "/r"),), "STATIC_URL and STATIC_ROOT of Django's settings"),
+        (
+            STATIC | {"static_url": "https://cdn.example/s/"},
+            {},
+            True,
+            (("/s/", "/r"),),
+            "STATIC_URL and STATIC_ROOT of Django's settings",
+        ),
+        (STATIC | {"static_url": "https://cdn.example/"}, {}, True, (), None),
         ({}, {}, False, (), None),  # without Django's staticfiles
         (STATIC, {"DISABLE_COLLECTSTATIC": "1"}, False, (), None),
         (STATIC | {"serves_static": True}, {}, True, (), "the application's own middleware"),
@@ -229,3 +238,15 @@ def test_server_that_was_not_installed(tree: Tree, layout: Layout, programs: Pro
     programs.layout = Layout(str(tree({}) / "elsewhere"), "")
     with pytest.raises(ServerMissingError, match=r"The server mod_wsgi isn't installed in "):
         assemble(tree, layout, WEB | {"requirements.txt": "mod_wsgi; sys_platform == 'win32'\n"})
+
+
+def test_settings_that_cannot_be_loaded_end_the_build(
+    tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only a missing variable has a placeholder; a page without its style sheet must not reach production unnoticed."""
+    programs.answer = {"error": "SyntaxError: invalid syntax (settings.py, line 1)", "settings_failed": True}
+    with pytest.raises(CollectstaticError, match=r"settings that can't be loaded.\n\n.*\n  SyntaxError: invalid syntax"):
+        assemble(tree, layout, DJANGO)
+    assert not Path(layout.launch_plan).exists()
+    assemble(tree, layout, DJANGO, {"PATH": os.defpath, "DISABLE_COLLECTSTATIC": "1"})
+    assert "couldn't be imported during the build: SyntaxError" in capsys.readouterr().err

@@ -1,8 +1,9 @@
 """The command line."""
 
+import io
 import json
-import os
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -266,16 +267,17 @@ def test_assemble_without_a_source(run: Run, tmp_path: Path) -> None:
     assert isinstance(result.exception, NoSourceError)
 
 
-def test_save_artifacts(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+@pytest.mark.programs
+def test_save_artifacts(run: Run, tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     """The archive is all that goes to stdout; without anything to save nothing does."""
-    calls: list[list[str]] = []
-    monkeypatch.setattr(os, "execvp", lambda _, argv: calls.append(argv))
     assert output(run("save-artifacts", APP_ROOT=str(tmp_path))) == ""
-    assert calls == []
+    assert capfdbinary.readouterr().out == b""
     (tmp_path / ".taxiway").mkdir()
     (tmp_path / ".taxiway/dependencies.json").write_text("{}")
+    (tmp_path / "lib").mkdir()
     assert output(run("save-artifacts", APP_ROOT=str(tmp_path))) == ""
-    assert calls[0][0] == "tar"
+    with tarfile.open(fileobj=io.BytesIO(capfdbinary.readouterr().out)) as archive:
+        assert archive.getnames() == ["environment.tar", ".taxiway/dependencies.json"]
 
 
 def test_image_dockerfile(run: Run) -> None:
@@ -283,3 +285,14 @@ def test_image_dockerfile(run: Run) -> None:
     assert "ENV APP_MODULE=" in text
     assert text.startswith("FROM localhost/taxiway-builder:latest AS build\n")
     assert text.endswith('CMD ["/usr/libexec/s2i/run"]\n')
+
+
+def test_an_unexpected_failure_says_that_it_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["taxiway", "start"])
+    monkeypatch.setattr("taxiway.start.start", lambda *_: 1 / 0)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 70
+    printed = capsys.readouterr().err
+    assert "ZeroDivisionError" in printed
+    assert f"error: This is a bug in taxiway {__version__}. Please report it with the lines above.\n\n[bug]" in printed

@@ -172,3 +172,10 @@ def test_the_given_environment_is_not_changed() -> None:
 
 def test_runtime_path() -> None:
     assert Path(runtime_path(), "taxiway_runtime/wsgi.py").is_file()
+
+
+@pytest.mark.programs
+def test_relative_source(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `taxiway plan FOLDER` has it."""
+    monkeypatch.chdir(tree({"app/.taxiway/environment": "COLOUR=green\n"}))
+    assert load_files({"PATH": os.defpath}, "app", BUILD)["COLOUR"] == "green"

@@ -212,4 +212,4 @@ def test_django(ask: Ask, tree: Tree, settings: str, expected: dict[str, Any]) -
 def test_django_settings_that_need_a_variable(ask: Ask) -> None:
     settings = "import os\nSECRET_KEY = os.environ['SECRET_KEY']\n" + SETTINGS
     found = ask(DJANGO | {"conf.py": settings}, "web:app", {"DJANGO_SETTINGS_MODULE": "conf"})
-    assert found == {"missing": "SECRET_KEY", "error": "KeyError: 'SECRET_KEY'"}
+    assert found == {"missing": "SECRET_KEY", "error": "KeyError: 'SECRET_KEY'", "settings_failed": True}

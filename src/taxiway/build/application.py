@@ -29,6 +29,9 @@ class Inspection:
     interface: str | None
     """`WSGI`, `ASGI`, or None where the import failed for want of something that only the running container has."""
     error: str
+    """Why the import failed."""
+    settings_failed: bool = False
+    """Whether it was Django's settings that couldn't be loaded."""
     static_url: str | None
     static_root: str | None
     """Where collectstatic puts files; None where Django's staticfiles application isn't used."""
@@ -59,6 +62,7 @@ def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Insp
     return Inspection(
         interface=interface,
         error=answer.get("error", ""),
+        settings_failed=answer.get("settings_failed", False),
         static_url=answer.get("static_url"),
         static_root=answer.get("static_root"),
         serves_static=answer.get("serves_static", False),

@@ -1,10 +1,15 @@
 """taxiway save-artifacts."""
 
 import os
+import subprocess
+import tempfile
+from pathlib import Path
 
 import click
 
-from taxiway.build.artifacts import save_command
+from taxiway import console
+from taxiway.build.artifacts import save_commands
+from taxiway.errors import CommandFailedError
 from taxiway.layout import Layout
 
 
@@ -14,6 +19,8 @@ def command() -> None:
 
     Nothing is written where nothing is worth saving.
     """
-    argv = save_command(Layout.from_environ(os.environ))
-    if argv:
-        os.execvp(argv[0], argv)  # noqa: S606  # its stdout is the archive
+    with tempfile.TemporaryDirectory() as directory:
+        for argv in save_commands(Layout.from_environ(os.environ), Path(directory)) or ():
+            status = subprocess.run(argv, check=False).returncode  # the second one's stdout is the archive
+            if status:
+                raise CommandFailedError(console.join(argv), f"exit status {status}")

@@ -1,0 +1,78 @@
+"""Django's admin as a person uses it: log in through the form, and get the pages' style sheets."""
+
+import html.parser
+import re
+import urllib.parse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import harness
+import pytest
+from harness import Answer, Container
+
+SUPERUSER = {
+    "DJANGO_SUPERUSER_USERNAME": "ada",
+    "DJANGO_SUPERUSER_PASSWORD": "a long enough password",
+    "DJANGO_SUPERUSER_EMAIL": "ada@example.com",
+}
+
+
+class _Links(html.parser.HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.style_sheets: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag == "link" and values.get("rel") == "stylesheet":
+            self.style_sheets.append(values["href"] or "")
+
+
+def log_in(running: Container) -> Answer:
+    """Send the login form; gives the page behind it."""
+    form = running.get("/admin/login/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.body)
+    assert token
+    cookie = form.headers["set-cookie"].partition(";")[0]
+    fields = {
+        "csrfmiddlewaretoken": token[1],
+        "username": SUPERUSER["DJANGO_SUPERUSER_USERNAME"],
+        "password": SUPERUSER["DJANGO_SUPERUSER_PASSWORD"],
+        "next": "/admin/",
+    }
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    answer = running.post("/admin/login/", urllib.parse.urlencode(fields), headers)
+    assert answer.status == 302, answer.body[:3000]
+    session = re.search(r"sessionid=[^;]+", answer.headers["set-cookie"])
+    assert session
+    return running.get("/admin/", headers={"Cookie": session[0]})
+
+
+@pytest.mark.parametrize("server", ["mod_wsgi", "gunicorn"])
+def test_logged_in_page_has_its_style_sheets(server: str, image_name: str, tmp_path: Path) -> None:
+    source = harness.copy_app(harness.ROOT / "examples" / "django-polls", tmp_path / "polls")
+    harness.s2i_build(source, image_name, "--copy", f"--env=TAXIWAY_SERVER={server}")
+    with harness.container(image_name, *harness.ARBITRARY_USER, *harness.HARDENED, env=variables()) as running:
+        running.wait()
+        running.execute("python", "manage.py", "createsuperuser", "--noinput")
+        page = log_in(running)
+        assert page.status == 200
+        assert "Questions and people" in page.body  # the sample's own title
+        links = _Links()
+        links.feed(page.body)
+        assert any("dashboard.css" in link for link in links.style_sheets)
+        for link in links.style_sheets:
+            answer = running.get(link)
+            assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/css"), link
+
+
+def variables() -> Mapping[str, str]:
+    return {**SUPERUSER, "SECRET_KEY": "only for this test"}
+
+
+def test_warnings_of_the_import_name_the_missing_variables(app_source: Callable[[str], Path], image_name: str) -> None:
+    log = harness.s2i_build(app_source("django-settings-env"), image_name).text
+    assert "SECRET_KEY isn't set during the build" in log
+    assert "DATABASE_NAME isn't set during the build" in log
+    stored = str(harness.image_config(image_name))
+    assert "placeholder" not in stored
