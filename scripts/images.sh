@@ -100,8 +100,10 @@ label_of() {
 
 # build TARGET BASE PYTHON CONTEXT
 build() {
-  local target="${1}" base="${2}" python="${3}" context="${4}"
+  local target="${1}" base="${2}" python="${3}" context="${4}" options=()
   local image="localhost/taxiway-${target}:${SUITE}"
+  # No bridge network, so the host's is the only one with a way out.
+  [[ "${ENGINE_PUBLISH:?}" == yes ]] || options+=(--network=host)
   local hash found version
   hash="$(inputs_hash "${context}" "${base}" "${target}" "${python}")"
   found="$(label_of "${image}")"
@@ -111,7 +113,7 @@ build() {
     version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "${context}/src/taxiway/__init__.py")"
     step "build ${image}" "${ENGINE}" build --target "${target}" --tag "${image}" \
       --build-arg "BASE_IMAGE=${base}" --build-arg "PYTHON_VERSION=${python}" --build-arg "VERSION=${version}" \
-      --label "${LABEL}=${hash}" "${context}"
+      --label "${LABEL}=${hash}" "${options[@]}" "${context}"
   fi
   if [[ "${SUITE}" == trixie ]]; then
     "${ENGINE}" tag "${image}" "localhost/taxiway-${target}:latest"
