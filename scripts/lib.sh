@@ -74,10 +74,11 @@ apt_install() {
 }
 
 # engine_file: print where the answer of engine.sh is stored. An engine that is asked for by ENGINE and isn't the
-# machine's usual one has a file of its own: a private Docker engine for tests beside Podman, for example.
+# machine's usual one has a file of its own: a private Docker engine for tests beside Podman, for example. The first
+# answer of all is the usual one.
 engine_file() {
   local usual="${CACHE}/engine.env"
-  if [[ -z "${ENGINE:-}" ]] || grep --quiet --line-regexp "ENGINE=${ENGINE}" "${usual}" 2>/dev/null; then
+  if [[ -z "${ENGINE:-}" || ! -f "${usual}" ]] || grep --quiet --line-regexp "ENGINE=${ENGINE}" "${usual}" 2>/dev/null; then
     printf '%s\n' "${usual}"
   else
     printf '%s/engine-%s.env\n' "${CACHE}" "${ENGINE}"

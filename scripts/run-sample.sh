@@ -3,11 +3,13 @@
 #
 #   run-sample.sh run     APP names the folder (examples/django-polls); PORT the port to try first (8080)
 #   run-sample.sh stop    stop and remove its container
+#
+# SAMPLE_NAME   another name for image and container: a second sample beside the first (taxiway-sample)
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-CONTAINER=taxiway-sample
+CONTAINER="${SAMPLE_NAME:-taxiway-sample}"
 START_TIMEOUT_S=60
 S2I_UNAVAILABLE=3
 
@@ -93,24 +95,27 @@ start() {
   "${ENGINE}" run --detach --name "${CONTAINER}" "${options[@]}" "${image}" 3>&-
 }
 
+# wait_until_answering PORT: not every application has a first page, so "not found" is an answer as well; an error of the
+# server is none.
 wait_until_answering() {
-  local port="${1}" deadline=$((SECONDS + START_TIMEOUT_S)) running
-  until [[ "$(http_status "${port}")" == 200 ]]; do
+  local port="${1}" deadline=$((SECONDS + START_TIMEOUT_S)) running status
+  until status="$(http_status "${port}")" && [[ "${status}" == [1-4]* ]]; do
     running="$("${ENGINE}" container inspect --format '{{.State.Running}}' "${CONTAINER}")"
     if [[ "${running}" != true ]] || ((SECONDS >= deadline)); then
       "${ENGINE}" logs "${CONTAINER}" >&2
-      fail "the application didn't answer with HTTP 200 (running: ${running})" \
+      fail "the application didn't answer (running: ${running}, HTTP status: ${status:-none})" \
         "its output is above" "look around with: ${ENGINE} start --attach ${CONTAINER}"
     fi
     sleep 0.1
   done
+  [[ "${status}" == 200 ]] || note "its first page answers with HTTP ${status}"
 }
 
 run() {
   local source image port
   source="$(cd "${ROOT}" && cd "${APP:-examples/django-polls}" && pwd)" ||
     fail "there is no folder ${APP:-examples/django-polls}" "type: make run APP=FOLDER"
-  image="localhost/$(basename "${source}" | tr '[:upper:]' '[:lower:]')"
+  image="localhost/${SAMPLE_NAME:-$(basename "${source}" | tr '[:upper:]' '[:lower:]')}"
   step "container engine" "${ROOT}/scripts/engine.sh"
   load_engine
   "${ROOT}/scripts/images.sh"
@@ -118,11 +123,11 @@ run() {
   remove
   port="$(free_port "${PORT:-8080}")"
   step "start ${image}" start "${image}" "${port}"
-  step "wait for HTTP 200" wait_until_answering "${port}"
+  step "wait for the first page" wait_until_answering "${port}"
   echo
   printf '%-30s %s\n' \
     "http://localhost:${port}/" "$(basename "${source}"), served from ${image}" \
-    "make stop" "stops it" \
+    "make stop${SAMPLE_NAME:+ SAMPLE_NAME=${SAMPLE_NAME}}" "stops it" \
     "${ENGINE} logs ${CONTAINER}" "shows what it says"
 }
 
@@ -132,7 +137,7 @@ remove() {
 
 # stop: for a machine where nothing was ever started, too, so it installs nothing.
 stop() {
-  [[ -f "${CACHE}/engine.env" ]] || return 0
+  [[ -f "$(engine_file)" ]] || return 0
   load_engine
   if "${ENGINE}" container inspect "${CONTAINER}" >/dev/null 2>&1; then
     step "stop ${CONTAINER}" "${ENGINE}" stop "${CONTAINER}"
