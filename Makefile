@@ -66,6 +66,11 @@ unit: dev-env ## tests without containers
 
 .PHONY: image-test
 image-test: dev-env images ## tests with real containers and the real s2i
+	@type -P podman >/dev/null || { \
+	  echo "error: the image tests need Podman; this machine has Docker alone" >&2; \
+	  echo "       install podman with your package manager, then type make image-test again" >&2; \
+	  exit 1; \
+	}
 	@scripts/s2i-tool.sh || [[ $$? -eq 3 ]]
 	$(BIN)/pytest test/image
 

@@ -3,7 +3,8 @@
 #
 #   scripts/images.sh [builder|runtime]...     both by default
 #
-# SUITE, BASE_IMAGE, PULL_TIMEOUT, DEBIAN_MIRROR: see base-image.sh
+# SUITE, BASE_IMAGE, PULL_TIMEOUT, DEBIAN_MIRROR: see base-image.sh. BASE_IMAGE is pulled, with the engine's own settings for
+# its registry, unless it is here.
 # PYTHON_VERSION    with BASE_IMAGE: X.Y of its Python, if that is not the suite's
 # VERBOSE=1         show the builds' output
 set -euo pipefail
