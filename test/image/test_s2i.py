@@ -83,7 +83,7 @@ def test_incremental_build_downloads_nothing(locked_app: Path, index: PackageInd
     assert "the previous image's dependencies aren't used: the requirements changed" in third
     assert len(index.downloads) == 1
     assert page(image_name) == "third"
-    installed = podman("run", "--rm", image_name, "ls", "/opt/app-root/lib/python3.13/site-packages").text
+    installed = podman("run", "--rm", image_name, "sh", "-c", "ls /opt/app-root/lib/python3*/site-packages").text
     assert "blinker" in installed
     assert "itsdangerous" not in installed
 
