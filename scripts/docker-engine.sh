@@ -113,6 +113,8 @@ stop() {
     sleep 0.1
   done
   [[ -z "$(daemon_pid)" ]] || fail "the Docker engine (process ${pid}) didn't stop within ${STOP_TIMEOUT_S} s"
+  # What --network host was for; left there by the engine, it would keep the folder from being removed.
+  as_root umount "${RUN}"/exec/netns/* 2>/dev/null || true
 }
 
 # load IMAGE...: an image's ID may change on the way (it is the hash of its configuration, which is written anew), so the
