@@ -34,7 +34,9 @@ build_with_taxiway() {
   local source="${1}" image="${2}"
   "${ROOT}/scripts/dev-env.sh"
   cd "${source}"
-  "${ROOT}/.venv/bin/taxiway" image "${image}"
+  local options=()
+  [[ "${ENGINE_PUBLISH:?}" != no ]] || options+=(--network=host)
+  "${ROOT}/.venv/bin/taxiway" image "${options[@]}" "${image}"
 }
 
 # build SRC IMAGE: unless the image was made from these sources by this builder image.

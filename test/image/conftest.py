@@ -15,6 +15,20 @@ def _images() -> None:
             pytest.exit(f"{image} is missing; type: make images", returncode=2)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _leave_no_images() -> Iterator[None]:
+    """Remove the untagged images that builds leave when their name goes to a newer one."""
+    before = untagged()
+    yield
+    for image in untagged() - before:
+        harness.podman("rmi", image, check=False)  # one that others are built on stays
+
+
+def untagged() -> set[str]:
+    """The IDs of images without a name."""
+    return set(harness.podman("images", "--filter=dangling=true", "--quiet", "--no-trunc").text.split())
+
+
 @pytest.fixture(scope="session")
 def build_case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
     """Build a case of test/apps with the real s2i, once in a session; gives the image's name."""

@@ -42,7 +42,7 @@ def environ() -> dict[str, str]:
     stored = Path(os.environ.get("TAXIWAY_CACHE") or cache_root / "taxiway") / "engine.env"
     pairs = (line.partition("=") for line in stored.read_text().splitlines() if "=" in line)
     # Nothing of this environment may decide what the tool under test does.
-    own = {k: v for k, v in os.environ.items() if not k.startswith(("TAXIWAY_", "PIP_", "UV_")) and k != "PORT"}
+    own = {k: v for k, v in os.environ.items() if k == "TAXIWAY_CACHE" or not k.startswith(("TAXIWAY_", "PIP_", "UV_", "PORT"))}
     return {**own, **{name: value.strip("'\"") for name, _, value in pairs}}
 
 
@@ -81,7 +81,7 @@ def podman_build(containerfile: str, image: str, context: Path, *options: str) -
     """Build an image from the text of a Dockerfile."""
     file = context.parent / f"{uuid.uuid4().hex}.Containerfile"
     file.write_text(containerfile)
-    return podman("build", "--tag", image, "--file", str(file), *options, str(context))
+    return podman("build", "--layers=false", "--tag", image, "--file", str(file), *options, str(context))
 
 
 def image_config(image: str) -> dict[str, Any]:

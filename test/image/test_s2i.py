@@ -97,7 +97,7 @@ def test_as_dockerfile(app_source: Callable[[str], Path], image_name: str, tmp_p
     directory = tmp_path / "generated"
     directory.mkdir()
     s2i_build(app_source("plain-wsgi"), image_name, "--as-dockerfile", str(directory / "Dockerfile"))
-    podman("build", "--tag", image_name, str(directory))
+    podman("build", "--layers=false", "--tag", image_name, str(directory))
     assert harness.image_config(image_name)["Cmd"] == ["/bin/sh", "-c", "/usr/libexec/s2i/run"]
     with container(image_name, *harness.ARBITRARY_USER, *harness.HARDENED) as running:
         running.wait()
@@ -114,7 +114,7 @@ def test_as_dockerfile_incremental(locked_app: Path, index: PackageIndex, image_
         directory.mkdir()
         options = ("--incremental", f"--env=PIP_INDEX_URL={index.url}", "--as-dockerfile", str(directory / "Dockerfile"))
         s2i_build(locked_app, image_name, *options)
-        podman("build", "--tag", image_name, str(directory))
+        podman("build", "--layers=false", "--tag", image_name, str(directory))
         assert len(index.downloads) == downloads
         assert page(image_name) == text
 

@@ -23,6 +23,7 @@ from taxiway.plan import decide
 @click.option("--runtime-image", default=RUNTIME_IMAGE, show_default=True, help="The image to run on.")
 @click.option("--on-builder", is_flag=True, help="Leave the application on the builder image, as a plain S2I build does.")
 @click.option("--engine", type=click.Choice(engines.ENGINES), help="The container engine. Default: the first that answers.")
+@click.option("--network", help="The engine's network for the build, such as host where there is no bridge.")
 @click.option("--print-dockerfile", "-f", is_flag=True, help="Print the Dockerfile that would be used; build nothing.")
 def command(  # noqa: PLR0917
     name: str,
@@ -31,6 +32,7 @@ def command(  # noqa: PLR0917
     runtime_image: str,
     on_builder: bool,  # noqa: FBT001
     engine: str | None,
+    network: str | None,
     print_dockerfile: bool,  # noqa: FBT001
 ) -> None:
     """Build the image NAME from SOURCE, with the same scripts and the same result as S2I.
@@ -47,7 +49,7 @@ def command(  # noqa: PLR0917
     with tempfile.TemporaryDirectory() as directory:
         dockerfile = Path(directory, "Dockerfile")
         dockerfile.write_text(text, encoding="utf-8")
-        argv = engines.build_command(chosen, image=name, dockerfile=str(dockerfile), context=str(source))
+        argv = engines.build_command(chosen, image=name, dockerfile=str(dockerfile), context=str(source), network=network)
         console.command(argv)
         status = subprocess.run(argv, check=False).returncode
     if status:

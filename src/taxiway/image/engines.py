@@ -27,7 +27,8 @@ def find(engines: Sequence[str] = ENGINES) -> str:
     raise NoEngineError(tried)
 
 
-def build_command(engine: str, *, image: str, dockerfile: str, context: str) -> list[str]:
+def build_command(engine: str, *, image: str, dockerfile: str, context: str, network: str | None = None) -> list[str]:
     """Write the command that builds an image from a Dockerfile beside its context; pure."""
     pull = "--pull=never" if engine == "podman" else "--pull=false"
-    return [engine, "build", pull, "--tag", image, "--file", dockerfile, context]
+    networks = [f"--network={network}"] if network else []
+    return [engine, "build", pull, *networks, "--tag", image, "--file", dockerfile, context]
