@@ -74,6 +74,20 @@ class NoSourceError(TaxiwayError):
         )
 
 
+class UnreadableSourceError(TaxiwayError):
+    """The uploaded source can't be put in place."""
+
+    code = "unreadable-source"
+    exit_status = 3
+
+    def __init__(self, reason: str, user: int) -> None:
+        super().__init__(
+            f"Couldn't put the source in place: {reason}.\n\n"
+            f"The build runs as user {user} in group 0, who has to be able to read all files and directories.\n"
+            "In a Dockerfile: COPY --chown=1001:0 . /tmp/src"
+        )
+
+
 class NoAppHomeError(TaxiwayError):
     """APP_HOME names a directory that isn't there."""
 
@@ -204,6 +218,11 @@ class DependenciesError(TaxiwayError):
                 "The package index presents a certificate that isn't trusted here. Mount your CA bundle:\n"
                 "  s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ..."
             )
+        elif "'apxs'" in output:
+            advice = (
+                "Another version of mod_wsgi than the builder image's would have to be compiled, but Apache's apxs isn't\n"
+                "there. Take mod_wsgi out of the requirements (and their hashes): the builder image brings a version along."
+            )
         super().__init__(
             f"Couldn't install the requirements: {command.split(' ', maxsplit=1)[0]} ended with {reason}.\n"
             f"It was run as: {command}{_tail(output)}\n\n{advice}"
@@ -325,6 +344,19 @@ class CannotExecError(TaxiwayError):
         super().__init__(
             f"Couldn't start the server: {reason}.\nThe command was: {command}\n\n"
             "Is the server installed in this image? Build the image again with the taxiway builder image."
+        )
+
+
+class CannotWriteError(TaxiwayError):
+    """There is no directory that the server's own files can go to."""
+
+    code = "cannot-write"
+    exit_status = 7
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"Couldn't use the directory {path} for the server's own files: {reason}.\n\n"
+            "Give the container a writable /tmp (--tmpfs /tmp; Kubernetes: an emptyDir), or set TMPDIR to a writable directory."
         )
 
 

@@ -12,6 +12,7 @@ from taxiway import console
 from taxiway.errors import HookFailedError, HookNotExecutableError
 
 DIRECTORIES = (".taxiway/hooks", ".warpdrive/action_hooks")
+_AT_START = ("deploy-cfg", "deploy")  # this process becomes the server then, and could pass on nothing of a background process
 
 
 def find(source: str, name: str) -> str | None:
@@ -48,7 +49,7 @@ def run(source: str, name: str, environ: Mapping[str, str]) -> bool:
     console.step(f"Running the hook {name}")
     from taxiway.process import run as run_program  # noqa: PLC0415  # only where there is a hook
 
-    result = run_program([path], env={**environ, "TAXIWAY_PHASE": name}, cwd=source)
+    result = run_program([path], env={**environ, "TAXIWAY_PHASE": name}, cwd=source, capture=name not in _AT_START)
     if result.status:
         raise HookFailedError(name, os.path.relpath(path, source), result.status, result.output)
     return True

@@ -1,6 +1,7 @@
 """Running other programs: echoed, with their output passed on as it comes, and its end kept for the error message."""
 
 import subprocess
+import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from taxiway import console
 from taxiway.errors import CommandFailedError
 
 _KEPT_LINES = 200
+_REST_S = 2.0  # for what a program that has ended left in the pipe
 
 
 class Result(NamedTuple):
@@ -33,8 +35,11 @@ def run(
     cwd: str | Path,
     show: Callable[[str], bool] = lambda _: True,
     echo: bool = True,
+    capture: bool = True,
 ) -> Result:
     """Run a program; its stderr joins its stdout, because S2I keeps little of stderr for its report.
+
+    What the program leaves running in the background isn't waited for.
 
     Args:
         argv: The program and its arguments.
@@ -42,6 +47,8 @@ def run(
         cwd: Its working directory.
         show: Decides for each line of output whether it is printed.
         echo: Whether to print the command first.
+        capture: Whether its output comes through here; otherwise it has this process's stdout and stderr, for longer than
+            this process is there.
 
     Raises:
         CommandFailedError: It couldn't be started.
@@ -50,20 +57,30 @@ def run(
         console.command(argv)
     tail: deque[str] = deque(maxlen=_KEPT_LINES)
     try:
-        with subprocess.Popen(
+        process = subprocess.Popen(  # `with` would wait for the end of the output
             argv,
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-        ) as process:
-            assert process.stdout is not None  # noqa: S101  # asked for above
-            for raw in process.stdout:
+            stdout=subprocess.PIPE if capture else None,
+            stderr=subprocess.STDOUT if capture else None,
+        )
+    except OSError as error:
+        raise CommandFailedError(console.join(argv), str(error)) from error
+    pipe = process.stdout
+
+    def pass_on() -> None:
+        if pipe is None:
+            return
+        with pipe:
+            for raw in pipe:
                 line = raw.decode(errors="replace").rstrip()
                 tail.append(line)
                 if show(line):
                     console.say(f"       {line}")
-    except OSError as error:
-        raise CommandFailedError(console.join(argv), str(error)) from error
-    return Result(process.returncode, "\n".join(tail))
+
+    reader = threading.Thread(target=pass_on, daemon=True)
+    reader.start()
+    process.wait()
+    reader.join(_REST_S)  # longer only where a background process has the pipe
+    return Result(process.returncode, "\n".join(tail.copy()))

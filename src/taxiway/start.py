@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 
 from taxiway import console, environment, hooks, launch_plan, servers, settings, sizing
-from taxiway.errors import CannotExecError, CommandFailedError
+from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout
 
@@ -121,7 +121,11 @@ def _writable_path(environ: Mapping[str, str]) -> str:
 def _writable_directory(environ: Mapping[str, str]) -> str:
     """Make the directory for what the server writes; below /tmp, the only writable place of a read-only container."""
     path = _writable_path(environ)
-    os.makedirs(path, mode=0o700, exist_ok=True)
-    if os.stat(path).st_uid != os.getuid():
-        raise CannotExecError(path, f"{path} belongs to another user")
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        owner = os.stat(path).st_uid
+    except OSError as error:
+        raise CannotWriteError(path, error.strerror or str(error)) from error
+    if owner != os.getuid():
+        raise CannotWriteError(path, "it belongs to another user")
     return path

@@ -26,8 +26,10 @@ class Program:
     def __init__(self) -> None:
         self.result = Result(0, "")
         self.calls: list[tuple[list[str], dict[str, str], str]] = []
+        self.captured: list[bool] = []
 
-    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str) -> Result:
+    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str, capture: bool) -> Result:
+        self.captured.append(capture)
         self.calls.append((argv, dict(env), cwd))
         return self.result
 
@@ -88,6 +90,14 @@ def test_failing(tree: Tree, program: Program) -> None:
         hooks.run(executable(tree({HOOK: ""}), HOOK), "build", {})
     assert str(caught.value).splitlines()[:2] == ["The hook build failed with exit status 7.", f"It is {HOOK}."]
     assert "  the database\n  is away\n" in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "captured"), [("pre-build", True), ("build", True), ("deploy-cfg", False), ("deploy", False)])
+def test_output_at_a_start_is_the_containers(tree: Tree, program: Program, name: str, *, captured: bool) -> None:
+    """What a hook leaves running goes on writing after this process became the server."""
+    hook = f".taxiway/hooks/{name}"
+    hooks.run(executable(tree({hook: ""}), hook), name, {})
+    assert program.captured == [captured]
 
 
 def test_once(tree: Tree, program: Program) -> None:

@@ -170,6 +170,7 @@ def test_installed_version(tree: Tree, directory: str, package: str, version: st
         ({"PIP_INDEX_URL": "a", "UV_DEFAULT_INDEX": "b"}, {"UV_DEFAULT_INDEX": "b"}),
         ({"PIP_EXTRA_INDEX_URL": "a b"}, {"UV_INDEX": "a b"}),
         ({"PIP_TRUSTED_HOST": "x.example"}, {"UV_INSECURE_HOST": "x.example"}),
+        ({"PIP_FIND_LINKS": "/a  /b"}, {"UV_FIND_LINKS": "/a,/b"}),
         ({"PIP_FIND_LINKS": "/wheels", "PIP_NO_INDEX": "1"}, {"UV_FIND_LINKS": "/wheels", "UV_NO_INDEX": "1"}),
         ({"UV_SYSTEM_CERTS": "0", "UV_PYTHON_DOWNLOADS": "auto"}, {"UV_SYSTEM_CERTS": "0", "UV_PYTHON_DOWNLOADS": "auto"}),
         ({"UV_CACHE_DIR": "/cache"}, {"UV_CACHE_DIR": "/cache", "UV_LINK_MODE": "copy"}),
@@ -192,8 +193,10 @@ class Uv:
         self.result = result
         self.calls: list[list[str]] = []
         self.files: list[str] = []
+        self.places: list[str | None] = []
 
     def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str) -> Result:  # noqa: ARG002
+        self.places.append(env.get("UV_FIND_LINKS"))
         self.calls.append([Path(argv[0]).name, *argv[1:]])
         self.files.append(Path(argv[-1]).read_text() if Path(argv[-1]).is_file() else "")
         return self.result
@@ -245,6 +248,28 @@ def test_server_packages() -> None:
     ]
     with pytest.raises(ServerMissingError, match="The server whitenoise isn't installed in here"):
         install.server_packages(["gunicorn", "whitenoise"], "here")
+
+
+@pytest.mark.parametrize(
+    ("environ", "before"),
+    [
+        ({}, ""),
+        ({"PIP_FIND_LINKS": "/a /b"}, "/a,/b,"),
+        ({"PIP_FIND_LINKS": "/a", "UV_FIND_LINKS": "/c"}, "/c,"),
+    ],
+)
+def test_wheels_of_the_builder_count(tree: Tree, uv: Uv, house: Path, environ: dict[str, str], before: str) -> None:
+    """A pinned mod_wsgi of the builder's version couldn't be compiled."""
+    top = tree({})
+    install.install_requirements(top / "r.txt", require_hashes=False, layout=layout(top), environ=environ)
+    assert uv.places == [f"{before}{house}"]
+
+
+def test_mod_wsgi_that_would_be_compiled(tree: Tree, uv: Uv) -> None:
+    top = tree({})
+    uv.result = Result(1, "RuntimeError: The 'apxs' command appears not to be installed")
+    with pytest.raises(DependenciesError, match="Take mod_wsgi out of the requirements"):
+        install.install_requirements(top / "r.txt", require_hashes=False, layout=layout(top), environ={})
 
 
 def test_server_packages_without_a_wheelhouse(monkeypatch: pytest.MonkeyPatch) -> None:

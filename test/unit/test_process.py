@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,22 @@ def test_output_is_shown(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("     $ sh -c 'echo one; echo two >&2'\n       one\n       two\n", "")
     process.run(argv, env=ENV, cwd="/", echo=False, show=lambda line: line == "two")
     assert capfd.readouterr() == ("       two\n", "")
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("capture", [True, False])
+def test_a_background_process_is_not_waited_for(monkeypatch: pytest.MonkeyPatch, *, capture: bool) -> None:
+    monkeypatch.setattr(process, "_REST_S", 0.2)
+    started = time.monotonic()
+    found = process.run(["sh", "-c", "sleep 20 & echo one"], env=ENV, cwd="/", capture=capture)
+    assert found == Result(0, "one" if capture else "")
+    assert time.monotonic() - started < 10
+
+
+@pytest.mark.programs
+def test_output_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
+    process.run(["sh", "-c", "echo one; echo two >&2"], env=ENV, cwd="/", echo=False, capture=False)
+    assert capfd.readouterr() == ("one\n", "two\n")
 
 
 @pytest.mark.programs

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from trees import Tree
 
 from taxiway.build import runtime, source
-from taxiway.errors import NoSourceError
+from taxiway.errors import NoSourceError, UnreadableSourceError
 from taxiway.layout import Layout
 
 
@@ -130,6 +131,28 @@ def test_other_errors_are_not_hidden(tree: Tree, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(Path, "rename", rename)
     with pytest.raises(OSError, match="No space left"):
         install(tree({"upload/app.py": "1"}))
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "a"), "[Errno 13] Permission denied: 'a'"),
+        (shutil.Error([("a", "b", "denied: 'a'"), ("c", "d", "denied: 'c'")]), "denied: 'a', and 1 more"),
+        (shutil.Error("the same file"), "the same file"),
+    ],
+)
+def test_what_cannot_be_read(tree: Tree, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str) -> None:
+    def rename(*_: Any) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    def copy(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(shutil, "copy2", copy)
+    with pytest.raises(UnreadableSourceError) as caught:
+        install(tree({"upload/app.py": "1"}))
+    assert str(caught.value).startswith(f"Couldn't put the source in place: {reason}.\n\nThe build runs as user ")
 
 
 def test_assemble_runtime(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from trees import Tree
 
 from taxiway import launch_plan, sizing, start
-from taxiway.errors import CannotExecError, CommandFailedError, UnknownServerError
+from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, UnknownServerError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout, runtime_path
 from taxiway.servers import Command
@@ -171,8 +171,14 @@ def test_directory_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     """Somebody else may have made it below /tmp."""
     uid = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
-    with pytest.raises(CannotExecError, match="belongs to another user"):
+    with pytest.raises(CannotWriteError, match="belongs to another user"):
         start._writable_directory({"TMPDIR": str(tmp_path)})  # noqa: SLF001
+
+
+def test_no_writable_directory(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CannotWriteError, match="for the server's own files: Not a directory"):
+        start._writable_directory({"TMPDIR": str(tmp_path / "file")})  # noqa: SLF001
 
 
 HEAVY = (

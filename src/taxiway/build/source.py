@@ -5,7 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
-from taxiway.errors import NoSourceError
+from taxiway.errors import NoSourceError, UnreadableSourceError
 
 
 def install(upload: Path, target: Path, *, keep_git: bool) -> int:
@@ -18,18 +18,30 @@ def install(upload: Path, target: Path, *, keep_git: bool) -> int:
 
     Raises:
         NoSourceError: Nothing was uploaded.
+        UnreadableSourceError: A file can't be read, or what is there can't be replaced.
     """
-    entries = list(upload.iterdir()) if upload.is_dir() else []
-    if not any(entry.name != ".git" for entry in entries):
-        raise NoSourceError(str(upload))
-    target.mkdir(parents=True, exist_ok=True)
     count = 0
-    for entry in entries:
-        if entry.name == ".git" and not keep_git:
-            continue
-        count += _merge(entry, target / entry.name)
+    try:
+        entries = list(upload.iterdir()) if upload.is_dir() else []
+        if not any(entry.name != ".git" for entry in entries):
+            raise NoSourceError(str(upload))
+        target.mkdir(parents=True, exist_ok=True)
+        for entry in entries:
+            if entry.name == ".git" and not keep_git:
+                continue
+            count += _merge(entry, target / entry.name)
+    except (PermissionError, shutil.Error) as error:
+        raise UnreadableSourceError(_reason(error), os.geteuid()) from error
     shutil.rmtree(upload, ignore_errors=True)  # what couldn't be moved; the image needn't carry it twice
     return count
+
+
+def _reason(error: OSError) -> str:
+    """Say what failed in a line; copying a directory tells all that did, as (source, target, reason)."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list):
+        found = error.args[0]
+        return str(found[0][2]) + f", and {len(found) - 1} more" * (len(found) > 1)
+    return str(error)
 
 
 def merge(source: Path, target: Path) -> None:

@@ -84,7 +84,12 @@ def install_requirements(file: Path, *, require_hashes: bool, layout: Layout, en
     argv = ["uv", "pip", "install", "--python", layout.python, "--requirements", str(file)]
     if require_hashes:
         argv.append("--require-hashes")
-    _uv(argv, layout, environ)
+    env = dict(environ)
+    if house := wheelhouse():
+        # mod_wsgi can't be compiled in the builder image; its wheel is here, if that version is asked for.
+        told = environ.get("UV_FIND_LINKS", "").strip() or _listed(environ.get("PIP_FIND_LINKS", ""))
+        env["UV_FIND_LINKS"] = ",".join(filter(None, (told, house)))
+    _uv(argv, layout, env)
 
 
 def server_packages(names: Sequence[str], origin: str) -> list[str]:
@@ -155,7 +160,7 @@ def installer_environment(environ: Mapping[str, str]) -> dict[str, str]:
     env = {name: value for name, value in environ.items() if name != "VIRTUAL_ENV"}
     for pip_name, uv_name in _UV_NAMES.items():
         if value := environ.get(pip_name, "").strip():
-            env.setdefault(uv_name, value)
+            env.setdefault(uv_name, _listed(value) if uv_name == "UV_FIND_LINKS" else value)
     # uv brings its own list of authorities; a company's stands in the system's.
     env.setdefault("UV_SYSTEM_CERTS", "1")
     env.setdefault("UV_PYTHON_DOWNLOADS", "never")
@@ -164,6 +169,11 @@ def installer_environment(environ: Mapping[str, str]) -> dict[str, str]:
     env.setdefault("UV_LINK_MODE", "copy" if environ.get("UV_CACHE_DIR") else "hardlink")
     env["UV_NO_PROGRESS"] = "1"
     return env
+
+
+def _listed(value: str) -> str:
+    """Separate by commas, as uv wants places to be, what pip wants separated by blanks."""
+    return ",".join(value.split())
 
 
 def _uv(argv: list[str], layout: Layout, environ: Mapping[str, str]) -> None:
