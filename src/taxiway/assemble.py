@@ -24,6 +24,7 @@ from taxiway.plan import BuildPlan, decide
 from taxiway.settings import Settings, resolve
 
 STATIC_MIDDLEWARE = "whitenoise"
+_NAMED = 5  # of what is warned about: S2I reports a kilobyte of stderr, and the error comes last
 
 
 def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, str]) -> None:
@@ -117,8 +118,9 @@ def _install_dependencies(
     with _Step(f"Installing the dependencies ({', '.join(reasons)})"):
         install.clear(layout)
         if plan.unpinned:
+            more = f" and {len(plan.unpinned) - _NAMED} more" * (len(plan.unpinned) > _NAMED)
             console.warn(
-                f"Not pinned, so that another build may install something else: {', '.join(plan.unpinned)}. "
+                f"Not pinned, so that another build may install something else: {', '.join(plan.unpinned[:_NAMED])}{more}. "
                 "Pin them: pip-compile --generate-hashes"
             )
         if plan.requirements:

@@ -19,8 +19,14 @@ def _listing(items: Iterable[str]) -> str:
     return "".join(f"\n  {item}" for item in items)
 
 
+_TAIL = 500  # characters: S2I's report has room for a kilobyte, and what to do comes after
+
+
 def _tail(output: str) -> str:
-    return f"\n\nThe last lines of its output:{_listing(output.splitlines()[-12:])}" if output.strip() else ""
+    lines = [line[:_TAIL] for line in output.splitlines()[-12:]]
+    while len(lines) > 1 and len("\n".join(lines)) > _TAIL:
+        del lines[0]
+    return f"\n\nThe last lines of its output:{_listing(lines)}" if output.strip() else ""
 
 
 class UnknownSettingError(TaxiwayError):

@@ -152,6 +152,12 @@ def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest
     )
 
 
+@pytest.mark.usefixtures("programs")
+def test_a_long_warning_leaves_room_for_the_error(tree: Tree, layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    assemble(tree, layout, WEB | {"requirements.txt": "".join(f"p{n}\n" for n in range(7))})
+    assert "p4 (requirements.txt line 5) and 2 more. Pin them" in capsys.readouterr().err
+
+
 def test_building_again(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is installed again as long as nothing that decides it has changed."""
     assemble(tree, layout, WEB | {"requirements.txt": "flask==3\n"})

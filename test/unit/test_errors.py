@@ -59,6 +59,14 @@ SAMPLES: dict[str, Any] = {
 _LIST = ["start  (a)", "target  (b)"]
 
 
+def test_what_to_do_is_in_the_first_kilobyte() -> None:
+    """S2I's report has no more of stderr."""
+    for output in ("x" * 5000, "\n".join(["x" * 100] * 20), "\n".join([*["x" * 400] * 3, "the end"])):
+        text = str(errors.DependenciesError("uv pip install " + "y" * 150, "exit status 1", output))
+        assert "Correct the requirements" in text[:1000]
+        assert output[-7:] in text
+
+
 def sample(kind: type[TaxiwayError], **given: object) -> TaxiwayError:
     """Make an error with an argument for each parameter."""
     arguments: dict[str, Any] = {}

@@ -132,7 +132,7 @@ def report(inspection: Inspection) -> None:
             "A value for builds goes into .taxiway/build-env."
         )
     if inspection.error:
-        console.warn(f"The application couldn't be imported during the build: {inspection.error}")
+        console.warn(f"The application couldn't be imported during the build: {inspection.error[:500]}")
 
 
 def without_static(inspection: Inspection) -> Inspection:
