@@ -160,6 +160,7 @@ def _launch_plan(
         framework=plan.framework,
         django_settings=plan.django_settings,
         static=tuple(static),
+        static_root=inspection.static_root if inspection.static_root_supplied else None,
         project=project,
         project_origin=project_origin,
         origins=origins,

@@ -330,6 +330,19 @@ class BadLaunchPlanError(TaxiwayError):
         )
 
 
+class ServerNotBuiltError(TaxiwayError):
+    """The start asks for another server than the build prepared."""
+
+    code = "server-not-built"
+    exit_status = 7
+
+    def __init__(self, server: str, origin: str, built: str) -> None:
+        super().__init__(
+            f"This image was built for the server {built}, but {origin} asks for {server}.\n\n"
+            f"Remove it here, or set it when the image is built: the build installs the server."
+        )
+
+
 class CommandFailedError(TaxiwayError):
     """A program that has to succeed didn't."""
 

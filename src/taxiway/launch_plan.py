@@ -28,6 +28,8 @@ class LaunchPlan(NamedTuple):
     """The module of Django's settings."""
     static: tuple[tuple[str, str], ...]
     """Pairs of URL prefix and absolute directory that the server, or middleware in front of the application, serves."""
+    static_root: str | None
+    """Where collectstatic put Django's files because the settings have no STATIC_ROOT; they get it at the start."""
     project: Mapping[str, Any]
     """The project's own settings."""
     project_origin: str

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, MutableMapping
 
 from taxiway import console, environment, hooks, launch_plan, servers, settings, sizing
-from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError
+from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout
 
@@ -57,11 +57,7 @@ def prepare(
     if chosen.app and chosen.app != plan.app:
         plan = plan._replace(app=chosen.app, origins={**plan.origins, "app": chosen.origin("app")})
     if chosen.server and chosen.server != plan.server:
-        plan = plan._replace(
-            server=chosen.server,
-            server_version="",
-            origins={**plan.origins, "server": chosen.origin("server")},
-        )
+        raise ServerNotBuiltError(chosen.server, chosen.origin("server"), plan.server)
     server = servers.load(plan.server, plan.origins["server"])
     size = sizing.decide(sizing.read_limits(), processes=chosen.processes, threads=chosen.threads)
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")

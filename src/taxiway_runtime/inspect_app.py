@@ -2,9 +2,9 @@
 
 usage: inspect_app.py IMPORT-STRING FILE
 
-The answer has some of: `interface` (WSGI or ASGI), `static_url`, `static_root` and `serves_static` (Django), `missing` (a
-variable that the settings need), `settings_failed` (Django's settings couldn't be loaded), `wrong` (why this can't be the
-application), `error` (why it couldn't be imported here).
+The answer has some of: `interface` (WSGI or ASGI), `static_url`, `static_root`, `static_root_supplied` (the settings have none)
+and `serves_static` (Django), `missing` (a variable that the settings need), `settings_failed` (Django's settings couldn't be
+loaded), `wrong` (why this can't be the application), `error` (why it couldn't be imported here).
 """
 
 import inspect
@@ -103,6 +103,7 @@ def _django_static() -> dict[str, Any]:
     if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
         url = settings.STATIC_URL or "/static/"
         found["static_url"] = url if url.startswith("/") or "://" in url else f"/{url}"
+        found["static_root_supplied"] = not settings.STATIC_ROOT
         root = settings.STATIC_ROOT or Path.cwd() / "staticfiles"
         found["static_root"] = str(Path(root).resolve())
     return found

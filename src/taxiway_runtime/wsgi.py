@@ -15,6 +15,11 @@ from taxiway_runtime.loading import load
 def _application() -> Callable[..., Any]:
     application = load(os.environ["TAXIWAY_APP"])
     plan = json.loads(Path(os.environ["TAXIWAY_PLAN"]).read_text(encoding="utf-8"))
+    if plan["static_root"]:
+        from django.conf import settings  # noqa: PLC0415
+
+        # A storage with a manifest looks for it there. Only now: what was loaded may have chosen the settings itself.
+        settings.STATIC_ROOT = settings.STATIC_ROOT or plan["static_root"]
     if plan["static"] and plan["server"] != "mod_wsgi":
         from whitenoise import WhiteNoise  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 

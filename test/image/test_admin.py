@@ -76,3 +76,22 @@ def test_warnings_of_the_import_name_the_missing_variables(app_source: Callable[
     assert "DATABASE_NAME isn't set during the build" in log
     stored = str(harness.image_config(image_name))
     assert "placeholder" not in stored
+
+
+@pytest.mark.parametrize("server", ["mod_wsgi", "gunicorn"])
+def test_manifest_storage_without_static_root(server: str, app_source: Callable[[str], Path], image_name: str) -> None:
+    """Settings without STATIC_ROOT get the build's: the names with hashes stand in a file there."""
+    app = app_source("django-static-sqlite")
+    with (app / "hangar" / "settings.py").open("a") as settings:
+        settings.write(
+            "\nSTATIC_ROOT = None\n"
+            'STORAGES = {"default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},\n'
+            '            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"}}\n'
+        )
+    harness.s2i_build(app, image_name, f"--env=TAXIWAY_SERVER={server}")
+    with harness.container(image_name, *harness.ARBITRARY_USER, *harness.HARDENED) as running:
+        page = running.wait()
+        assert page.status == 200, running.logs()[-3000:]
+        link = re.search(r'href="(/static/board/board\.[0-9a-f]{12}\.css)"', page.body)
+        assert link, page.body
+        assert running.get(link[1]).status == 200

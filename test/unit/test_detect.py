@@ -73,6 +73,16 @@ WSGI_APPLICATION = 'WSGI_APPLICATION = "site.wsgi.application"\n'
             {"manage.py": MANAGE.format("site.settings"), "site/settings.py": "x = (\n", "site/wsgi.py": ""},
             ("site.settings", "site/settings.py", "site.wsgi:application", "site/wsgi.py"),
         ),
+        # manage.py for the laptop, wsgi.py for production.
+        (
+            {
+                "manage.py": MANAGE.format("site.settings.dev"),
+                "site/settings/dev.py": "",
+                "site/settings/live.py": "",
+                "site/wsgi.py": MANAGE.format("site.settings.live"),
+            },
+            ("site.settings.live", "site/settings/live.py", "site.wsgi:application", "site/wsgi.py"),
+        ),
         # Settings from an installed package.
         ({"manage.py": MANAGE.format("shared.settings")}, ("shared.settings", None, None, "")),
     ],

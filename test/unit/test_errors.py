@@ -41,6 +41,7 @@ STATUSES = {
     "cannot-start-server": 7,
     "cannot-write": 7,
     "no-launch-plan": 7,
+    "server-not-built": 7,
     "command-failed": 8,
     "image-build-failed": 9,
     "no-engine": 9,

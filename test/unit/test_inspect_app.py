@@ -183,18 +183,26 @@ SETTINGS = "MIDDLEWARE = []\nINSTALLED_APPS = ['django.contrib.staticfiles']\n"
     ("settings", "expected"),
     [
         ("MIDDLEWARE = []\nINSTALLED_APPS = []\n", {"serves_static": False}),
-        (SETTINGS, {"serves_static": False, "static_url": "/static/", "static_root": "{top}/staticfiles"}),
+        (
+            SETTINGS,
+            {"serves_static": False, "static_url": "/static/", "static_root": "{top}/staticfiles", "static_root_supplied": True},
+        ),
         (
             SETTINGS + "STATIC_URL = 'assets/'\nSTATIC_ROOT = 'out'\n",
-            {"serves_static": False, "static_url": "/assets/", "static_root": "{top}/out"},
+            {"serves_static": False, "static_url": "/assets/", "static_root": "{top}/out", "static_root_supplied": False},
         ),
         (
             SETTINGS + "STATIC_URL = 'https://cdn.example/'\nSTATIC_ROOT = '/srv/../srv/x'\n",
-            {"serves_static": False, "static_url": "https://cdn.example/", "static_root": "/srv/x"},
+            {
+                "serves_static": False,
+                "static_url": "https://cdn.example/",
+                "static_root": "/srv/x",
+                "static_root_supplied": False,
+            },
         ),
         (
             SETTINGS.replace("MIDDLEWARE = []", "MIDDLEWARE = ['whitenoise.middleware.WhiteNoiseMiddleware']"),
-            {"serves_static": True, "static_url": "/static/", "static_root": "{top}/staticfiles"},
+            {"serves_static": True, "static_url": "/static/", "static_root": "{top}/staticfiles", "static_root_supplied": True},
         ),
     ],
 )

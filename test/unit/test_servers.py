@@ -33,6 +33,7 @@ def launch(
         framework=None,
         django_settings=None,
         static=static,
+        static_root=None,
         project={},
         project_origin="[tool.taxiway]",
         origins={},

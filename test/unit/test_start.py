@@ -9,7 +9,7 @@ import pytest
 from trees import Tree
 
 from taxiway import launch_plan, sizing, start
-from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, UnknownServerError
+from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout, runtime_path
 from taxiway.servers import Command
@@ -23,6 +23,7 @@ PLAN = LaunchPlan(
     framework="django",
     django_settings="site.settings",
     static=(),
+    static_root=None,
     project={"request-timeout": 90},
     project_origin="taxiway.toml",
     origins={"app": "object in web.py line 1", "server": "from requirements.txt line 1"},
@@ -67,20 +68,22 @@ def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
 def test_the_environment_of_the_container_wins(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     environ = {
         "APP_MODULE": "other",
-        "TAXIWAY_SERVER": "mod_wsgi",
         "PORT": "9000",
         "WEB_CONCURRENCY": "1",
         "DJANGO_SETTINGS_MODULE": "site.other",
         "TMPDIR": "/scratch",
     }
-    command, env = start.prepare(PLAN, {"threads": 3}, environ, layout)
+    command, env = start.prepare(PLAN._replace(server="mod_wsgi"), {"threads": 3}, environ, layout)
     assert command.prepare[0] == f"{layout.bin}/mod_wsgi-express"
     assert command.fresh == f"/scratch/taxiway-{os.getuid()}/mod_wsgi"
     assert (env["TAXIWAY_APP"], env["PORT"], env["WEB_CONCURRENCY"]) == ("other:application", "9000", "1")
     assert env["DJANGO_SETTINGS_MODULE"] == "site.other"
     assert capsys.readouterr().out.splitlines() == [
         "---> Starting other:application (APP_MODULE) on port 9000",
-        "     server: mod_wsgi (TAXIWAY_SERVER), 1 process x 3 threads (2 CPU, memory 512 MiB, processes as set, threads as set)",
+        (
+            "     server: mod_wsgi (from requirements.txt line 1), 1 process x 3 threads "
+            "(2 CPU, memory 512 MiB, processes as set, threads as set)"
+        ),
     ]
 
 
@@ -91,9 +94,12 @@ def test_services_of_kubernetes(layout: Layout) -> None:
     assert env["PORT"] == "8080"
 
 
-def test_unknown_server(layout: Layout) -> None:
-    with pytest.raises(UnknownServerError, match=r"Unknown server uwsgi \(--server\)"):
-        start.prepare(PLAN, {"server": "uwsgi"}, {}, layout)
+def test_another_server_than_the_build_s(layout: Layout) -> None:
+    """Only the build can install one, and prepare the static files for it."""
+    expected = r"built for the server gunicorn, but TAXIWAY_SERVER asks for mod_wsgi"
+    with pytest.raises(ServerNotBuiltError, match=expected):
+        start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout)
+    start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "gunicorn"}, layout)
 
 
 def test_dry_run(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:

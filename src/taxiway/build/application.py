@@ -35,6 +35,8 @@ class Inspection:
     static_url: str | None
     static_root: str | None
     """Where collectstatic puts files; None where Django's staticfiles application isn't used."""
+    static_root_supplied: bool = False
+    """Whether the settings have no STATIC_ROOT, so that it is taxiway's."""
     serves_static: bool
     """Whether the application has middleware for static files."""
     placeholders: Mapping[str, str]
@@ -65,6 +67,7 @@ def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Insp
         settings_failed=answer.get("settings_failed", False),
         static_url=answer.get("static_url"),
         static_root=answer.get("static_root"),
+        static_root_supplied=answer.get("static_root_supplied", False),
         serves_static=answer.get("serves_static", False),
         placeholders=placeholders,
     )
@@ -137,4 +140,4 @@ def report(inspection: Inspection) -> None:
 
 def without_static(inspection: Inspection) -> Inspection:
     """Return the inspection of an application whose static files aren't collected."""
-    return replace(inspection, static_url=None, static_root=None)
+    return replace(inspection, static_url=None, static_root=None, static_root_supplied=False)

@@ -9,7 +9,6 @@ from taxiway.start import start
 
 @click.command("start", short_help="Start the application under its server (S2I's run).")
 @click.option("--app", help="The WSGI callable: package.module:name, or package.module:factory().")
-@click.option("--server", help="The server: mod_wsgi or gunicorn.")
 @click.option("--port", type=int, help="The TCP port to listen on.")
 @click.option("--processes", type=int, help="Worker processes.")
 @click.option("--threads", type=int, help="Threads of each worker process.")

@@ -37,6 +37,10 @@ def look(home: Path) -> DjangoFacts | None:
     package = settings_module.partition(".")[0]
     if application is None and (home / package / "wsgi.py").is_file():
         application, origin = f"{package}.wsgi:application", f"{package}/wsgi.py"
+    # manage.py is for the laptop and often names other settings than wsgi.py, which is for production.
+    served = _module_file(home, application.partition(":")[0]) if application else None
+    if served and (tree := syntax.parse(served)) and (production := _settings_module(tree)):
+        settings_module, settings = production, _module_file(home, production)
     return DjangoFacts(
         settings_module=settings_module,
         settings_file=settings.relative_to(home).as_posix() if settings else None,
