@@ -7,6 +7,7 @@ and `serves_static` (Django), `missing` (a variable that the settings need), `se
 loaded), `wrong` (why this can't be the application), `error` (why it couldn't be imported here).
 """
 
+import faulthandler
 import inspect
 import json
 import os
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+LIMIT_S = 120  # a database that isn't there during the build may be waited for at the import
 _STATIC_MIDDLEWARE = ("whitenoise", "servestatic", "dj_static")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
 _ASKED_FOR = re.compile(
@@ -109,11 +111,16 @@ def _django_static() -> dict[str, Any]:
     return found
 
 
-if __name__ == "__main__":
+def main(app: str, file: str) -> None:
+    """Write the answer; an import that takes too long ends with the place where it waits."""
+    faulthandler.dump_traceback_later(LIMIT_S, exit=True)
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [place for place in sys.path if place != here]  # a module of ours must not hide one of theirs
     sys.path.insert(0, str(Path.cwd()))
-    result = answer(sys.argv[1])
-    Path(sys.argv[2]).write_text(json.dumps(result), encoding="utf-8")
+    Path(file).write_text(json.dumps(answer(app)), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # threads that the application started don't matter here
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

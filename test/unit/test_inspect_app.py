@@ -221,3 +221,18 @@ def test_django_settings_that_need_a_variable(ask: Ask) -> None:
     settings = "import os\nSECRET_KEY = os.environ['SECRET_KEY']\n" + SETTINGS
     found = ask(DJANGO | {"conf.py": settings}, "web:app", {"DJANGO_SETTINGS_MODULE": "conf"})
     assert found == {"missing": "SECRET_KEY", "error": "KeyError: 'SECRET_KEY'", "settings_failed": True}
+
+
+@pytest.mark.programs
+def test_an_import_that_takes_too_long(tree: Tree) -> None:
+    """It ends, and says where it waits."""
+    top = tree({"web.py": "import time\ntime.sleep(30)\n"})
+    code = "from taxiway_runtime import inspect_app as i; i.LIMIT_S = 0.5; i.main('web:app', 'answer.json')"
+    env = {"PATH": os.defpath, "PYTHONPATH": runtime_path()}
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=top, env=env, capture_output=True, text=True, timeout=20, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("Timeout (0:00:00")
+    assert 'web.py", line 2 in <module>' in ended.stderr
+    assert not (top / "answer.json").exists()

@@ -110,7 +110,10 @@ def _ask(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> dict[st
         try:
             answer: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         except ValueError:
-            return {"error": f"the import ended with {result.reason}: {result.output[-500:]}"}
+            _, timeout, places = result.output.partition("Timeout (")  # faulthandler's report, the innermost place first
+            text = (timeout + places)[:500] or result.output[-500:]
+            failed = plan.framework == "django"  # what its settings say about static files isn't known
+            return {"error": f"the import ended with {result.reason}: {text}", "settings_failed": failed}
         return answer
     finally:
         os.unlink(path)
