@@ -311,7 +311,7 @@ class NoLaunchPlanError(TaxiwayError):
     def __init__(self, path: str) -> None:
         super().__init__(
             f"There is no application here: couldn't find the launch plan {path}, which a build writes.\n\n"
-            "Build first: s2i build SOURCE taxiway-builder IMAGE. In a Dockerfile: RUN /usr/libexec/s2i/assemble,\n"
+            "Build first: s2i build SOURCE localhost/taxiway-builder IMAGE. In a Dockerfile: RUN /usr/libexec/s2i/assemble,\n"
             "or on the runtime image: COPY --from=build --chown=1001:0 /opt/app-root /opt/app-root"
         )
 

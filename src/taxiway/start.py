@@ -5,7 +5,7 @@ What this module imports is part of every container start. So: no click, pathlib
 
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 
 from taxiway import console, environment, hooks, launch_plan, servers, settings, sizing
 from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
@@ -14,7 +14,7 @@ from taxiway.layout import Layout
 
 
 def start(
-    options: Mapping[str, object], environ: MutableMapping[str, str], *, dry_run: bool = False
+    options: Mapping[str, object], environ: Mapping[str, str], *, dry_run: bool = False
 ) -> None:  # pragma: no cover  # the image tests run it
     """Start the application; comes back only from a dry run.
 
@@ -67,8 +67,7 @@ def prepare(
     env["TAXIWAY_PLAN"] = layout.launch_plan
     if plan.django_settings:
         env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
-    command = server.command(servers.Launch(plan, chosen, size, layout, env, os.path.join(_writable_path(environ))))
-    env.update(command.environ)
+    command = server.command(servers.Launch(plan, chosen, size, layout, env, _writable_path(environ)))
     for name in command.unset:
         env.pop(name, None)
     return command, env

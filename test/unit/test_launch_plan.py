@@ -68,7 +68,7 @@ def test_none(tmp_path: Path) -> None:
         launch_plan.read("/nowhere/launch.json")
     assert str(caught.value) == (
         "There is no application here: couldn't find the launch plan /nowhere/launch.json, which a build writes.\n\n"
-        "Build first: s2i build SOURCE taxiway-builder IMAGE. In a Dockerfile: RUN /usr/libexec/s2i/assemble,\n"
+        "Build first: s2i build SOURCE localhost/taxiway-builder IMAGE. In a Dockerfile: RUN /usr/libexec/s2i/assemble,\n"
         "or on the runtime image: COPY --from=build --chown=1001:0 /opt/app-root /opt/app-root"
     )
     with pytest.raises(BadLaunchPlanError):

@@ -34,8 +34,6 @@ class Command(NamedTuple):
 
     argv: tuple[str, ...]
     """Replaces this process."""
-    environ: Mapping[str, str] = {}
-    """Variables to set for it."""
     unset: tuple[str, ...] = ()
     """Variables to take away from it."""
     fresh: str | None = None
