@@ -87,7 +87,7 @@ start() {
   # An empty configuration file, because the machine's own /etc/docker/daemon.json is meant for another daemon.
   echo '{}' >"${HOME_DIR}/daemon.json"
   # Descriptors 3 and 9 belong to `step` and the lock; a daemon that keeps them keeps its callers waiting.
-  as_root setsid env PATH="${ENGINE_PATH}" "${UNPACKED}/usr/sbin/dockerd" \
+  as_root setsid env --chdir=/ PATH="${ENGINE_PATH}" "${UNPACKED}/usr/sbin/dockerd" \
     --config-file "${HOME_DIR}/daemon.json" \
     --host "unix://${SOCKET}" --group "$(id -g)" \
     --data-root "${HOME_DIR}/data" --exec-root "${RUN}/exec" --pidfile "${RUN}/docker.pid" \

@@ -51,7 +51,8 @@ start() {
   fi
   stop
   # Descriptors 3 and 9 belong to `step` and the lock; a daemon that keeps them keeps its callers waiting.
-  setsid podman system service --time=0 "unix://${SOCKET}" </dev/null >"${RUN}/podman.log" 2>&1 3>&- 9>&- &
+  # In /: the service outlives this checkout, and can't start containers from a folder that was removed.
+  setsid env --chdir=/ podman system service --time=0 "unix://${SOCKET}" </dev/null >"${RUN}/podman.log" 2>&1 3>&- 9>&- &
   printf '%s\n' "$!" >"${RUN}/podman.pid"
   local deadline=$((SECONDS + START_TIMEOUT_S))
   until is_answering; do
