@@ -6,6 +6,7 @@
 # SUITE, BASE_IMAGE, PULL_TIMEOUT, DEBIAN_MIRROR: see base-image.sh. BASE_IMAGE is pulled, with the engine's own settings for
 # its registry, unless it is here.
 # PYTHON_VERSION    with BASE_IMAGE: X.Y of its Python, if that is not the suite's
+# IMAGE_PREFIX      the first part of the images' names, for a second checkout beside the first (taxiway)
 # VERBOSE=1         show the builds' output
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
@@ -102,7 +103,7 @@ label_of() {
 # build TARGET BASE PYTHON CONTEXT
 build() {
   local target="${1}" base="${2}" python="${3}" context="${4}" options=()
-  local image="localhost/taxiway-${target}:${SUITE}"
+  local image="localhost/${IMAGE_PREFIX}-${target}:${SUITE}"
   # No bridge network, so the host's is the only one with a way out.
   [[ "${ENGINE_PUBLISH:?}" == yes ]] || options+=(--network=host)
   local hash found version
@@ -117,7 +118,7 @@ build() {
       --label "${LABEL}=${hash}" "${options[@]}" "${context}"
   fi
   if [[ "${SUITE}" == trixie ]]; then
-    "${ENGINE}" tag "${image}" "localhost/taxiway-${target}:latest"
+    "${ENGINE}" tag "${image}" "localhost/${IMAGE_PREFIX}-${target}:latest"
   fi
 }
 

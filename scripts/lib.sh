@@ -4,7 +4,8 @@
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 CACHE="${TAXIWAY_CACHE:-${XDG_CACHE_HOME:-${HOME}/.cache}/taxiway}"
 SUITE="${SUITE:-trixie}"
-export ROOT CACHE SUITE
+IMAGE_PREFIX="${IMAGE_PREFIX:-taxiway}" # another one keeps the images of a second checkout apart
+export ROOT CACHE SUITE IMAGE_PREFIX
 
 # note TEXT: say one thing that was found or decided; inside a `step` too (see there).
 note() {

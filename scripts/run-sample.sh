@@ -42,7 +42,7 @@ build_with_taxiway() {
 # build SRC IMAGE: unless the image was made from these sources by this builder image.
 build() {
   local source="${1}" image="${2}" name="${2##*/}" builder key record status=0
-  builder="localhost/taxiway-builder:${SUITE}"
+  builder="localhost/${IMAGE_PREFIX}-builder:${SUITE}"
   record="${CACHE}/sample-${name%%:*}"
   key="$(sources_hash "${source}") $(image_id "${builder}")"
   if [[ "$(cat "${record}" 2>/dev/null)" == "${key} $(image_id "${image}")" ]]; then

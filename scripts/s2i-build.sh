@@ -157,7 +157,7 @@ main() {
   [[ $# -ge 2 ]] || fail "s2i-build.sh needs a source and an image name" "usage: scripts/s2i-build.sh SRC IMAGE [s2i options...]"
   local source="${1}" image builder s2i status=0 options=()
   image="$(with_registry "${2}")"
-  builder="$(with_registry "${BUILDER:-taxiway-builder:${SUITE}}")"
+  builder="$(with_registry "${BUILDER:-${IMAGE_PREFIX}-builder:${SUITE}}")"
   shift 2
   load_engine
   s2i="$("${ROOT}/scripts/s2i-tool.sh")" || exit $?

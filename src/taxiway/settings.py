@@ -14,6 +14,8 @@ from taxiway.errors import BadSettingError, UnknownSettingError
 
 # Set by taxiway itself for hooks and the server; not settings.
 RESERVED = frozenset({"TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_CACHE"})
+# Tables below [tool.taxiway] that aren't settings; their own modules read them.
+TABLES = frozenset({"env", "processes", "proxy", "servers"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
@@ -212,7 +214,7 @@ def resolve(
         BadSettingError: A value of the wrong form.
     """
     _refuse_unknown(_own_variables(environ), (s.variable for s in SETTINGS), "the environment")
-    _refuse_unknown(project, (s.name for s in SETTINGS), project_origin)
+    _refuse_unknown((key for key in project if key not in TABLES), (s.name for s in SETTINGS), project_origin)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for setting in SETTINGS:

@@ -20,6 +20,8 @@ def _leave_no_images() -> Iterator[None]:
     """Remove the untagged images that builds leave when their name goes to a newer one."""
     before = untagged()
     yield
+    if harness.PREFIX != "taxiway":
+        return  # those of another checkout may be in use
     for image in untagged() - before:
         harness.podman("rmi", image, check=False)  # one that others are built on stays
 
@@ -37,7 +39,7 @@ def build_case(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
     def build(case: str) -> str:
         if case not in built:
             source = harness.copy_app(harness.APPS / case, tmp_path_factory.mktemp(case) / "source")
-            image = f"localhost/taxiway-test/{case}"
+            image = f"{harness.TEST_IMAGES}/{case}"
             options = [f"--env={k}={v}" for k, v in harness.read_expectation(case)["build"].get("env", {}).items()]
             log = harness.s2i_build(source, image, *options).text
             for text in harness.read_expectation(case)["build"].get("log", []):
@@ -59,6 +61,6 @@ def app_source(tmp_path: Path) -> Callable[[str], Path]:
 @pytest.fixture
 def image_name(request: pytest.FixtureRequest) -> Iterator[str]:
     """A name for an image that is removed after the test."""
-    name = f"localhost/taxiway-test/{request.node.name.lower().translate(str.maketrans('[]_', '---'))}".rstrip("-")
+    name = f"{harness.TEST_IMAGES}/{request.node.name.lower().translate(str.maketrans('[]_', '---'))}".rstrip("-")
     yield name
     harness.podman("rmi", "--force", name, check=False)

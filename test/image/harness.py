@@ -21,8 +21,10 @@ from typing import Any, TypeVar
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ROOT / "test" / "apps"
 SUITE = os.environ.get("SUITE", "trixie")
-BUILDER = f"localhost/taxiway-builder:{SUITE}"
-RUNTIME = f"localhost/taxiway-runtime:{SUITE}"
+PREFIX = os.environ.get("IMAGE_PREFIX", "taxiway")  # a second checkout has images of its own
+BUILDER = f"localhost/{PREFIX}-builder:{SUITE}"
+RUNTIME = f"localhost/{PREFIX}-runtime:{SUITE}"
+TEST_IMAGES = f"localhost/{PREFIX}-test"
 START_TIMEOUT_S = 60
 T = TypeVar("T")
 HARDENED = (
