@@ -66,6 +66,22 @@ class BadConfigFileError(TaxiwayError):
         super().__init__(f"Couldn't read {path}: {reason}.\n\nCorrect the file; it has to be valid TOML.")
 
 
+class BadProcessesError(TaxiwayError):
+    """A Procfile, or the table of processes, that can't be read."""
+
+    code = "bad-processes"
+    exit_status = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't read the process types:{_listing(problems)}\n\n"
+            "Expected, in a Procfile, a line for each:\n"
+            "  worker: python worker.py\n"
+            'or, in pyproject.toml, below [tool.taxiway.processes]:\n  worker = "python worker.py"\n'
+            'A name has letters, digits, - and _ only; "all" stands for all of them.'
+        )
+
+
 class NoSourceError(TaxiwayError):
     """There is no application source to build."""
 

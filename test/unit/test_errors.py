@@ -18,6 +18,7 @@ CLASSES = [
 # Stable: scripts and pipelines rely on them.
 STATUSES = {
     "bad-config-file": 2,
+    "bad-processes": 2,
     "bad-server-args": 2,
     "bad-setting": 2,
     "unknown-server": 2,
