@@ -15,7 +15,7 @@ from taxiway import console, environment, hooks, launch_plan, servers
 from taxiway.build import application, artifacts, bytecode, permissions, source
 from taxiway.configuration import read_project
 from taxiway.dependencies import install
-from taxiway.dependencies.requirements import Requirements
+from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import look
 from taxiway.errors import CollectstaticError, ServerMissingError
 from taxiway.launch_plan import LaunchPlan
@@ -92,7 +92,7 @@ def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
         say(f"requirements from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes")
 
 
-def server_distributions(plan: BuildPlan, requirements: Requirements | None) -> list[str]:
+def server_distributions(plan: BuildPlan, requirements: PinnedList | None) -> list[str]:
     """List what the application lacks: the server, and middleware for static files where the server has none; pure."""
     server = servers.load(plan.server)
     wanted = [] if plan.server_in_requirements else [server.PACKAGE]
@@ -104,7 +104,7 @@ def server_distributions(plan: BuildPlan, requirements: Requirements | None) -> 
 
 
 def _install_dependencies(
-    plan: BuildPlan, requirements: Requirements | None, saved: Path, layout: Layout, env: Mapping[str, str]
+    plan: BuildPlan, requirements: PinnedList | None, saved: Path, layout: Layout, env: Mapping[str, str]
 ) -> None:
     extra = install.server_packages(server_distributions(plan, requirements), layout.app_root)
     key = install.dependencies_key(requirements, extra, install.interpreter(layout))

@@ -81,7 +81,7 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         server_in_requirements=in_requirements,
         requirements=requirements.file if requirements else None,
         require_hashes=requirements.hashed if requirements else False,
-        unpinned=tuple(f"{r.text} ({r.origin})" for r in requirements.unpinned) if requirements else (),
+        unpinned=tuple(f"{pin.requirement} ({pin.origin})" for pin in requirements.unpinned) if requirements else (),
         collectstatic=facts.django is not None and settings.collectstatic,
         static=settings.static,
         origins={"app": choice.origin, "server": server_origin},

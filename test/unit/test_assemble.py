@@ -14,7 +14,7 @@ from taxiway import assemble as build
 from taxiway import launch_plan
 from taxiway.build import application, artifacts, bytecode, permissions
 from taxiway.dependencies import install
-from taxiway.dependencies.requirements import Requirement, Requirements
+from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.errors import CollectstaticError, NoEntryPointError, NoSourceError, ServerMissingError
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan
@@ -37,9 +37,9 @@ PLAN = BuildPlan(
 )
 
 
-def required(*names: str) -> Requirements:
-    lines = tuple(Requirement(name=n, text=n, file="r.txt", line=1, pinned=True, hashed=False) for n in names)
-    return Requirements(file="r.txt", contents=(), requirements=lines)
+def required(*names: str) -> PinnedList:
+    lines = tuple(Pin(name=n, requirement=n, file="r.txt", line=1) for n in names)
+    return PinnedList(format="requirements.txt", file="r.txt", contents=(), pins=lines, complete=False)
 
 
 @pytest.mark.parametrize(

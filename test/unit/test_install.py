@@ -3,6 +3,7 @@
 import json
 import platform
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,12 @@ import pytest
 from trees import Tree
 
 from taxiway.dependencies import install
-from taxiway.dependencies.requirements import Requirements
+from taxiway.dependencies.pins import PinnedList
 from taxiway.errors import DependenciesError, ServerMissingError
 from taxiway.layout import Layout
 from taxiway.process import Result
 
-REQUIREMENTS = Requirements(file="requirements.txt", contents=("flask\n",), requirements=())
+REQUIREMENTS = PinnedList(format="requirements.txt", file="requirements.txt", contents=("flask\n",), pins=(), complete=False)
 
 
 def layout(top: Path) -> Layout:
@@ -52,13 +53,13 @@ def test_key() -> None:
     ],
 )
 def test_key_of_the_requirements(contents: tuple[str, ...], *, same: bool) -> None:
-    other = Requirements(file="elsewhere.txt", contents=contents, requirements=())
+    other = replace(REQUIREMENTS, file="elsewhere.txt", contents=contents)
     one, two = (install.dependencies_key(r, [], "")["the requirements"] for r in (REQUIREMENTS, other))
     assert (one == two) is same
 
 
 def test_key_without_requirements() -> None:
-    empty = Requirements(file="requirements.txt", contents=("",), requirements=())
+    empty = replace(REQUIREMENTS, contents=("",))
     assert install.dependencies_key(None, [], "") == install.dependencies_key(empty, [], "")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from taxiway import console
-from taxiway.dependencies.requirements import Requirements
+from taxiway.dependencies.pins import PinnedList
 from taxiway.errors import DependenciesError, ServerMissingError
 from taxiway.layout import Layout, wheelhouse
 from taxiway.process import run
@@ -30,7 +30,7 @@ _UV_NAMES = {
 }
 
 
-def dependencies_key(requirements: Requirements | None, extra: Sequence[str], interpreter: str) -> dict[str, str]:
+def dependencies_key(requirements: PinnedList | None, extra: Sequence[str], interpreter: str) -> dict[str, str]:
     """Return what decides the installed set, by the words in which a change is reported."""
     contents = "\0".join(requirements.contents) if requirements else ""
     return {

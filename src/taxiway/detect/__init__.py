@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from taxiway.dependencies.requirements import Requirements, read_requirements
+from taxiway.dependencies.formats import requirements_txt
+from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import django, entry_points
 from taxiway.detect.django import DjangoFacts
 from taxiway.detect.entry_points import Candidate
@@ -19,7 +20,7 @@ class AppFacts:
     """The application's directory, relative to the source."""
     top: tuple[str, ...]
     """Names at the top of the application's directory, for messages."""
-    requirements: Requirements | None
+    requirements: PinnedList | None
     django: DjangoFacts | None
     gunicorn_app: str | None
     """`wsgi_app` of gunicorn.conf.py."""
@@ -42,7 +43,7 @@ def look(source: Path, settings: Settings) -> AppFacts:
     return AppFacts(
         home=settings.app_home,
         top=tuple(sorted(p.name + "/" * p.is_dir() for p in home.iterdir() if not p.name.startswith("."))),
-        requirements=read_requirements(requirements, source) if requirements else None,
+        requirements=requirements_txt.read(requirements, source) if requirements else None,
         django=django.look(home),
         gunicorn_app=entry_points.gunicorn_app(source / "gunicorn.conf.py"),
         tiers=entry_points.look(home),

@@ -6,7 +6,9 @@ import pytest
 from packaging.requirements import InvalidRequirement
 from trees import Tree
 
-from taxiway.dependencies.requirements import Requirements, logical_lines, parse_line, read_requirements
+from taxiway.dependencies.formats.requirements_txt import logical_lines, parse_line
+from taxiway.dependencies.formats.requirements_txt import read as read_requirements
+from taxiway.dependencies.pins import PinnedList
 from taxiway.errors import BadRequirementsError
 
 HASH = "sha256:" + "a" * 64
@@ -33,7 +35,8 @@ HASH = "sha256:" + "a" * 64
         ("flask==3.0 --config-settings=x=y", "flask", True, False),
         ("flask (==3.0)", "flask", True, False),
         ("flask @ https://example.org/flask.zip", "flask", True, False),
-        ("flask@git+https://example.org/flask@v1", "flask", True, False),
+        ("flask@git+https://example.org/flask@v1", "flask", False, False),
+        (f"flask@git+https://example.org/flask@{'b' * 40}", "flask", True, False),
         ("flask[async] @ file:///srv/flask.whl", "flask", True, False),
         # Without a name.
         ("https://example.org/flask-3.0-py3-none-any.whl", "", False, False),
@@ -41,27 +44,27 @@ HASH = "sha256:" + "a" * 64
         ("git+https://example.org/flask", "", False, False),
         ("git+ssh://git@example.org/flask@v1#egg=Flask", "flask", False, False),
         ("https://${TOKEN}@example.org/x.tar.gz", "", False, False),
-        (".", "", False, False),
-        ("./vendor/flask", "", False, False),
-        ("../flask[async]", "", False, False),
-        ("/srv/flask", "", False, False),
-        ("vendor/flask", "", False, False),
-        ("vendor/flask[async]", "", False, False),
-        ("flask-3.0-py3-none-any.whl", "", False, False),
-        ("dist/flask-3.0.tar.gz", "", False, False),
-        ("./flask-3.0.zip ; python_version >= '3'", "", False, False),
+        (".", "", True, False),
+        ("./vendor/flask", "", True, False),
+        ("../flask[async]", "", True, False),
+        ("/srv/flask", "", True, False),
+        ("vendor/flask", "", True, False),
+        ("vendor/flask[async]", "", True, False),
+        ("flask-3.0-py3-none-any.whl", "", True, False),
+        ("dist/flask-3.0.tar.gz", "", True, False),
+        ("./flask-3.0.zip ; python_version >= '3'", "", True, False),
         # Editable.
-        ("-e .", "", False, False),
-        ("-e ./vendor/flask", "", False, False),
-        ("--editable vendor/flask", "", False, False),
+        ("-e .", "", True, False),
+        ("-e ./vendor/flask", "", True, False),
+        ("--editable vendor/flask", "", True, False),
         ("--editable=git+https://example.org/flask#egg=Flask", "flask", False, False),
     ],
 )
 def test_parse_line(line: str, name: str, *, pinned: bool, hashed: bool) -> None:
     found = parse_line(line, "requirements.txt", 3)
-    assert (found.name, found.pinned, found.hashed) == (name, pinned, hashed)
+    assert (found.name, found.is_pinned, bool(found.hashes)) == (name, pinned, hashed)
     assert found.origin == "requirements.txt line 3"
-    assert "--hash" not in found.text
+    assert "--hash" not in found.requirement
 
 
 @pytest.mark.parametrize("line", ["flask = 3", "flask==", "==3", "flask 3.0", "<<<<<<< HEAD", "flask; no", "pip install x"])
@@ -91,7 +94,7 @@ def test_logical_lines(text: str, lines: list[tuple[int, str]]) -> None:
     assert list(logical_lines(text)) == lines
 
 
-def read(tree: Tree, files: dict[str, str]) -> Requirements:
+def read(tree: Tree, files: dict[str, str]) -> PinnedList:
     top = tree(files)
     return read_requirements(top / "requirements.txt", top)
 
@@ -120,7 +123,7 @@ def read(tree: Tree, files: dict[str, str]) -> Requirements:
     ],
 )
 def test_read(tree: Tree, files: dict[str, str], names: list[str]) -> None:
-    assert [r.name for r in read(tree, files).requirements] == names
+    assert [r.name for r in read(tree, files).pins] == names
 
 
 def test_requirements(tree: Tree) -> None:
@@ -134,13 +137,15 @@ def test_requirements(tree: Tree) -> None:
     )
     assert found.file == "requirements.txt"
     assert found.hashed
-    assert [f"{r.text} ({r.origin})" for r in found.unpinned] == ["flask>=3 (sub/more.txt line 2)", "-e . (sub/more.txt line 3)"]
+    assert [f"{r.requirement} ({r.origin})" for r in found.unpinned] == ["flask>=3 (sub/more.txt line 2)"]
     gunicorn = found.find("gunicorn")
     assert gunicorn is not None
     assert gunicorn.origin == "requirements.txt line 2"
     assert found.find("FLASK")
     assert found.find("x") is None, "a constraint asks for nothing"
     assert len(found.contents) == 3, "constraints decide what is installed too"
+    assert found.options == ("--constraint limits.txt",)
+    assert found.complete
     assert found.contents[2] == "x==1\n"
 
 

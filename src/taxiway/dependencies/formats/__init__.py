@@ -1,0 +1,1 @@
+"""Lock formats: a module for each, which reads it into a `PinnedList`."""

@@ -1,0 +1,146 @@
+"""requirements.txt: written by hand, or compiled by pip-tools or uv.
+
+Format: pip's documentation, "Requirements File Format"; requirement specifiers: PEP 508.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement
+from packaging.requirements import Requirement as Specifier
+from packaging.utils import canonicalize_name
+
+from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.errors import BadRequirementsError
+
+NAME = "requirements.txt"
+
+
+def read(path: Path, source: Path) -> PinnedList:
+    """Read a requirements file and the files that it includes by `-r` and `-c`.
+
+    Args:
+        path: The requirements file.
+        source: The application's source; files are named relative to it.
+
+    Raises:
+        BadRequirementsError: An included file is missing, or a line is no requirement; all problems together.
+    """
+    reader = _Reader(source.resolve())
+    reader.read(path.resolve(), constraint=False)
+    if reader.problems:
+        raise BadRequirementsError(reader.problems)
+    pins = tuple(reader.pins)
+    return PinnedList(
+        format=NAME,
+        file=reader.name(path.resolve()),
+        pins=pins,
+        # Whoever writes hashes has to write them for dependencies of dependencies too: pip demands it.
+        complete=any(pin.hashes for pin in pins),
+        contents=tuple(reader.contents),
+        options=tuple(reader.options),
+    )
+
+
+class _Reader:
+    """What was found so far."""
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.contents: list[str] = []
+        self.pins: list[Pin] = []
+        self.options: list[str] = []
+        self.problems: list[str] = []
+        self._seen: set[tuple[Path, bool]] = set()
+
+    def name(self, path: Path) -> str:
+        return path.relative_to(self.source).as_posix() if path.is_relative_to(self.source) else str(path)
+
+    def read(self, path: Path, *, constraint: bool) -> None:
+        if (path, constraint) in self._seen:
+            return
+        self._seen.add((path, constraint))
+        name = self.name(path)
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            self.problems.append(f"{name}: {error.strerror if isinstance(error, OSError) else error}")
+            return
+        self.contents.append(text)
+        for number, line in logical_lines(text):
+            if match := re.match(r"(-r|--requirement|-c|--constraint)[ =]*(\S+)", line):
+                limits = match[1] in {"-c", "--constraint"}
+                if limits and not constraint:
+                    place = match[2] if "://" in match[2] else self.name((path.parent / match[2]).resolve())
+                    self.options.append(f"--constraint {place}")
+                if "://" not in match[2]:
+                    self.read((path.parent / match[2]).resolve(), constraint=constraint or limits)
+            elif line.startswith("-") and not line.startswith(("-e ", "--editable")):
+                self.options.append(line)
+            elif not constraint:
+                try:
+                    self.pins.append(parse_line(line, name, number))
+                except InvalidRequirement as error:
+                    self.problems.append(f"{name} line {number}: {line}: {str(error).splitlines()[0]}")
+
+
+def logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Join continued lines, take comments away; yields the number of the first line and the text."""
+    start, parts = 0, list[str]()
+    for number, raw in enumerate(text.splitlines(), 1):
+        if not parts:
+            start = number
+        line = re.sub(r"(^|\s+)#.*$", "", raw)
+        if line.endswith("\\"):
+            parts.append(line[:-1])
+            continue
+        joined = " ".join(" ".join((*parts, line)).split())
+        parts = []
+        if joined:
+            yield start, joined
+    if joined := " ".join(" ".join(parts).split()):
+        yield start, joined
+
+
+def parse_line(line: str, file: str, number: int, environment: Mapping[str, str] | None = None) -> Pin:
+    """Parse one requirement; pure.
+
+    Args:
+        line: The logical line.
+        file: The file's name, to be remembered.
+        number: The line's number, to be remembered.
+        environment: The marker environment (PEP 508) to install in; default: this Python's.
+
+    Raises:
+        InvalidRequirement: It is none.
+    """
+    text, *options = re.split(r"\s+(?=--)", line)
+    hashes = tuple(re.sub(r"--hash[ =]+", "", option) for option in options if option.startswith("--hash"))
+    editable = re.match(r"(-e|--editable)[ =]*(.+)", text)
+    if editable or re.match(r"([\w+]+://|[^@;\[\s]*/|\.$|[^@;\[]+\.(whl|tar\.gz|zip)(\s|;|#|$))", text):
+        egg = re.search(r"#egg=([\w.-]+)", text)
+        place, _, marker = (editable[2] if editable else text).partition(" ;")
+        return Pin(
+            name=canonicalize_name(egg[1]) if egg else "",
+            requirement=text,
+            hashes=hashes,
+            file=file,
+            line=number,
+            url=place.strip() if "://" in place else re.sub(r"\[.*\]$", "", place.strip()),
+            editable=editable is not None,
+            applies=not marker or Marker(marker).evaluate(environment),
+        )
+    specifier = Specifier(text)
+    exact = (s.version for s in specifier.specifier if s.operator in {"==", "==="} and "*" not in s.version)
+    return Pin(
+        name=canonicalize_name(specifier.name),
+        version=next(exact, None),
+        requirement=text,
+        hashes=hashes,
+        file=file,
+        line=number,
+        url=specifier.url,
+        applies=specifier.marker is None or specifier.marker.evaluate(environment),
+    )
