@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from taxiway import console, environment, hooks, launch_plan, servers
+from taxiway import console, environment, hooks, launch_plan, servers, variables
 from taxiway.build import application, artifacts, bytecode, permissions, source
 from taxiway.configuration import read_project
 from taxiway.dependencies import install
@@ -48,6 +48,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     with _Step("Looking at the application"):
         settings = resolve_settings(environ, Path(layout.source))
         project, project_origin = read_project(Path(layout.source))
+        declared = variables.declared(project, project_origin)
         facts = look(Path(layout.source), settings)
         plan = decide(facts, settings)
         tell(plan, console.detail)
@@ -55,14 +56,17 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     _install_dependencies(plan, facts.requirements, saved, layout, env)
     hooks.run(layout.source, "build", env)
     with _Step("Importing the application once") as step:
-        inspection = application.inspect(plan, layout, env)
+        stand_ins = {row.name: application.placeholder(row.name) for row in variables.missing(declared, env)}
+        if stand_ins:
+            console.detail(f"required only where it runs, with a value of the build's for now: {', '.join(stand_ins)}")
+        inspection = application.inspect(plan, layout, {**env, **stand_ins})
         application.report(inspection)
         step.result = inspection.interface or "not possible in this build"
     if inspection.settings_failed and plan.collectstatic:
         raise CollectstaticError("settings that can't be loaded", inspection.error)
     if inspection.static_root and plan.collectstatic:
         with _Step("Collecting Django's static files"):
-            application.collect_static(plan, inspection, layout, env)
+            application.collect_static(plan, inspection, layout, {**env, **stand_ins})
     elif inspection.static_root:
         console.detail(f"Django's static files aren't collected ({settings.origin('collectstatic')})")
         inspection = application.without_static(inspection)
@@ -78,7 +82,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
 def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:
     """Read the project's settings and decide all; a variable may also stand in an environment file of the source."""
     project, origin = read_project(directory)
-    environ = environment.load_files(environ, str(directory), environment.BUILD)
+    environ = environment.resolve(environ, str(directory), environment.BUILD, variables.declared(project, origin))
     return resolve(environ=environ, project=project, project_origin=origin, warn=warn)
 
 
@@ -170,7 +174,8 @@ def _launch_plan(
 
 def _environment(environ: Mapping[str, str], layout: Layout, home: str) -> dict[str, str]:
     """Return the environment of hooks and of the application's programs during the build."""
-    env = environment.load_files(environ, layout.source, environment.BUILD)
+    declared = variables.declared(*read_project(Path(layout.source)))
+    env = environment.resolve(environ, layout.source, environment.BUILD, declared)
     return environment.for_application(env, layout, home) | {"TAXIWAY_PHASE": "build"}
 
 

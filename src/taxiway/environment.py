@@ -8,6 +8,7 @@ This module is on the way of every container start.
 import os
 from collections.abc import Mapping
 
+from taxiway import variables
 from taxiway.errors import EnvironmentFileError
 from taxiway.layout import Layout, runtime_path
 
@@ -37,6 +38,27 @@ def files(source: str, phase: str) -> list[str]:
     return found
 
 
+def resolve(environ: Mapping[str, str], source: str, phase: str, declared: tuple[variables.Variable, ...]) -> dict[str, str]:
+    """Return the environment with the files' variables, mounted secrets and the declared defaults added.
+
+    Secrets come first, so that an environment file can put them into a URL; it may also name such a file itself.
+
+    Args:
+        environ: The environment of the build or of the container.
+        source: The application's source.
+        phase: `BUILD` or `DEPLOY`.
+        declared: The variables that the application declares.
+
+    Raises:
+        EnvironmentFileError: bash can't read an environment file.
+        VariableFileError: A mounted secret can't be read.
+    """
+    optional = phase == BUILD
+    environ = variables.read_files(declared, environ, optional=optional)
+    environ = load_files(environ, source, phase)
+    return variables.fill(declared, variables.read_files(declared, environ, optional=optional))
+
+
 def load_files(environ: Mapping[str, str], source: str, phase: str) -> dict[str, str]:
     """Return the environment with the files' variables added.
 
@@ -53,23 +75,28 @@ def _source(path: str, environ: Mapping[str, str], cwd: str) -> dict[str, str]:
     import subprocess  # noqa: PLC0415  # only where there is such a file; a container start is short
     import tempfile  # noqa: PLC0415
 
-    # The variables come on a descriptor of their own, so that the file may print what it likes, and as much as it likes.
-    reader, writer = os.pipe()
-    with os.fdopen(reader, "rb") as pipe, tempfile.TemporaryFile() as printed:
-        try:
-            process = subprocess.Popen(
-                ["bash", "-c", 'set -ea; . "$1"; exec /usr/bin/env -0 >&"$2"', "bash", os.path.abspath(path), str(writer)],
-                env=dict(environ),
-                cwd=cwd,
-                pass_fds=(writer,),
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=printed,
-            )
-        finally:
-            os.close(writer)
-        data = pipe.read()
-        process.wait()
+    # The variables come on a descriptor of their own, so that the file may print what it likes, and as much as it likes. Both are
+    # files, not pipes: nobody waits for the end of what a process in the background has open.
+    with tempfile.TemporaryFile() as found_here, tempfile.TemporaryFile() as printed:
+        process = subprocess.run(
+            [
+                "bash",
+                "-c",
+                'set -ea; . "$1"; exec /usr/bin/env -0 >&"$2"',
+                "bash",
+                os.path.abspath(path),
+                str(found_here.fileno()),
+            ],
+            env=dict(environ),
+            cwd=cwd,
+            pass_fds=(found_here.fileno(),),
+            stdin=subprocess.DEVNULL,
+            stdout=printed,
+            stderr=printed,
+            check=False,
+        )
+        found_here.seek(0)
+        data = found_here.read()
         printed.seek(0)
         output = printed.read().decode(errors="replace")
     if process.returncode or not data:  # nothing comes from a file that calls exit

@@ -82,6 +82,47 @@ class BadProcessesError(TaxiwayError):
         )
 
 
+class BadEnvTableError(TaxiwayError):
+    """[tool.taxiway.env] has something else than variables."""
+
+    code = "bad-env-table"
+    exit_status = 2
+
+    def __init__(self, origin: str, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't read the variables that the application declares, in the table env of {origin}:{_listing(problems)}\n\n"
+            'Expected a table for each: NAME = { required = true, default = "...", secret = true, description = "..." }'
+        )
+
+
+class MissingVariablesError(TaxiwayError):
+    """Variables that the application requires aren't set."""
+
+    code = "missing-variables"
+    exit_status = 2
+
+    def __init__(self, names: Sequence[str], descriptions: Sequence[str]) -> None:
+        rows = [": ".join(filter(None, row)) for row in zip(names, descriptions, strict=True)]
+        super().__init__(
+            f"The application needs environment variables that aren't set, or are empty:{_listing(rows)}\n\n"
+            f"Set each, for example with --env {names[0]}=..., or {names[0]}_FILE to the path of a mounted file that holds it.\n"
+            "All that the application declares: taxiway settings --env"
+        )
+
+
+class VariableFileError(TaxiwayError):
+    """A file that holds a variable's value can't be used."""
+
+    code = "bad-variable-file"
+    exit_status = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't take environment variables from mounted files:{_listing(problems)}\n\n"
+            "Mount the file so that the container's user can read it (group 0), or set the variable itself."
+        )
+
+
 class NoSourceError(TaxiwayError):
     """There is no application source to build."""
 

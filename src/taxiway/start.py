@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from taxiway import console, environment, hooks, launch_plan, servers, settings, sizing
+from taxiway import console, environment, hooks, launch_plan, servers, settings, sizing, variables
 from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout
@@ -46,7 +46,9 @@ def prepare(
     plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout
 ) -> tuple[servers.Command, dict[str, str]]:
     """Decide the server's command and environment, and say what was decided."""
-    env = environment.load_files(environ, layout.source, environment.DEPLOY)
+    declared = variables.declared(plan.project, plan.project_origin)
+    env = environment.resolve(environ, layout.source, environment.DEPLOY, declared)
+    variables.require(declared, env)
     chosen = settings.resolve(
         environ=env,
         project=plan.project,

@@ -150,6 +150,39 @@ def test_s2i_environment_counts_as_in_a_build(run: Run) -> None:
     assert rows["app-home"] == {"value": "src/site", "origin": "APP_HOME"}
 
 
+DECLARING = """
+[env.SECRET_KEY]
+required = true
+secret = true
+description = "signs the sessions"
+[env.CACHE_URL]
+default = "locmem://"
+[env.TOKEN]
+"""
+
+
+def test_variables_of_the_application(run: Run, tree: Tree) -> None:
+    """Whether they are set, never to what."""
+    top = tree({"taxiway.toml": DECLARING})
+    text = output(run("settings", str(top), "--env", SECRET_KEY="hush", TOKEN_FILE="/run/secrets/token"))
+    assert text.splitlines() == [
+        "SECRET_KEY  required, secret          set here      signs the sessions",
+        "CACHE_URL   default locmem://         default",
+        "TOKEN       optional                  from a file",
+    ]
+    rows = json.loads(output(run("settings", str(top), "--env", "--json")))
+    assert rows["SECRET_KEY"] == {
+        "name": "SECRET_KEY",
+        "required": True,
+        "default": "",
+        "secret": True,
+        "description": "signs the sessions",
+        "here": "missing",
+    }
+    assert rows["TOKEN"]["here"] == "unset"
+    assert "declares no variables" in output(run("settings", str(APPS / "plain-wsgi"), "--env"))
+
+
 def test_settings_in_detail(run: Run) -> None:
     text = output(run("settings", str(APPS / "plain-wsgi"), "--verbose"))
     for setting in SETTINGS:

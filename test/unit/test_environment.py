@@ -79,6 +79,13 @@ def test_load_files(tree: Tree, text: str, added: dict[str, str]) -> None:
 
 
 @pytest.mark.programs
+def test_background_process(tree: Tree) -> None:
+    """It may live on; nobody waits for it."""
+    found = loaded(tree, "sleep 600 &\nBACKGROUND=$!\n")
+    os.kill(int(found["BACKGROUND"]), 15)
+
+
+@pytest.mark.programs
 def test_nothing_of_bash_stays(tree: Tree) -> None:
     given = PATH | {"PWD": "/somewhere", "SHLVL": "3", "_": "/bin/x"}
     assert load_files(given, str(tree({".taxiway/environment": "A=1\n"})), BUILD) == given | {"A": "1"}

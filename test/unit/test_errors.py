@@ -18,9 +18,12 @@ CLASSES = [
 # Stable: scripts and pipelines rely on them.
 STATUSES = {
     "bad-config-file": 2,
+    "bad-env-table": 2,
     "bad-processes": 2,
     "bad-server-args": 2,
     "bad-setting": 2,
+    "bad-variable-file": 2,
+    "missing-variables": 2,
     "unknown-server": 2,
     "unknown-setting": 2,
     "bad-entry-point": 3,

@@ -9,7 +9,7 @@ import pytest
 from trees import Tree
 
 from taxiway import launch_plan, sizing, start
-from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
+from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, MissingVariablesError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout, runtime_path
 from taxiway.servers import Command
@@ -85,6 +85,14 @@ def test_the_environment_of_the_container_wins(layout: Layout, capsys: pytest.Ca
             "(2 CPU, memory 512 MiB, processes as set, threads as set)"
         ),
     ]
+
+
+def test_declared_variables(layout: Layout) -> None:
+    plan = PLAN._replace(project={"env": {"KEY": {"required": True, "description": "a key"}, "PORT": {"default": "9000"}}})
+    with pytest.raises(MissingVariablesError, match="\n  KEY: a key\n"):
+        start.prepare(plan, {}, {}, layout)
+    _, env = start.prepare(plan, {}, {"KEY": "x"}, layout)
+    assert (env["KEY"], env["PORT"]) == ("x", "9000")
 
 
 def test_services_of_kubernetes(layout: Layout) -> None:

@@ -1,13 +1,16 @@
 """taxiway settings."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
+from taxiway import environment, variables
 from taxiway.assemble import resolve_settings
 from taxiway.cli import build_environment
-from taxiway.settings import SETTINGS, Setting
+from taxiway.configuration import read_project
+from taxiway.settings import SETTINGS, Setting, variable
 
 
 def _variables(setting: Setting) -> str:
@@ -26,12 +29,16 @@ class _WithSettings(click.Command):
 @click.argument("source", type=click.Path(path_type=Path, exists=True, file_okay=False), default=".")
 @click.option("--json", "as_json", is_flag=True, help="Write the settings as JSON.")
 @click.option("--verbose", "-v", is_flag=True, help="Add what each setting means and its variables.")
-def command(source: Path, *, as_json: bool, verbose: bool) -> None:
+@click.option("--env", "of_application", is_flag=True, help="List the variables that the application declares, instead.")
+def command(source: Path, *, as_json: bool, verbose: bool, of_application: bool) -> None:
     """List every setting with its value and where that comes from, for the application in SOURCE.
 
     The strongest source first: command line; TAXIWAY_* variables, PORT and WEB_CONCURRENCY; [tool.taxiway] in
     pyproject.toml, or taxiway.toml; variables of other builders, such as APP_MODULE; the default.
     """
+    if of_application:
+        _show_variables(source, as_json=as_json)
+        return
     settings = resolve_settings(build_environment(source), source)
     values = {s.name: getattr(settings, s.name.replace("-", "_")) for s in SETTINGS}
     if as_json:
@@ -45,3 +52,31 @@ def command(source: Path, *, as_json: bool, verbose: bool) -> None:
         click.echo(f"{setting.name:<{width}}  {shown or '-':<24}  {settings.origins[setting.name]}")
         if verbose:
             click.echo(f"{'':<{width}}    {setting.help}\n{'':<{width}}    Variables: {_variables(setting)}\n")
+
+
+def _show_variables(source: Path, *, as_json: bool) -> None:
+    """Document the table `env`; values aren't shown, only whether there are some here."""
+    declared = variables.declared(*read_project(source))
+    environ = environment.load_files(build_environment(source), str(source), environment.DEPLOY)
+    if as_json:
+        rows = {row.name: {**row._asdict(), "here": _origin(row, environ)} for row in declared}
+        click.echo(json.dumps(rows, indent=2))
+        return
+    if not declared:
+        click.echo("The application declares no variables: [tool.taxiway.env] is empty.")
+        return
+    width = max(len(row.name) for row in declared)
+    for row in declared:
+        kind = [word for word, applies in (("required", row.required), ("secret", row.secret)) if applies]
+        kind += [f"default {row.default}"] if row.default else []
+        click.echo(
+            f"{row.name:<{width}}  {', '.join(kind) or 'optional':<24}  {_origin(row, environ):<12}  {row.description}".rstrip()
+        )
+
+
+def _origin(row: variables.Variable, environ: Mapping[str, str]) -> str:
+    if environ.get(row.name):
+        return "set here"
+    if variable(environ, f"{row.name}_FILE"):
+        return "from a file"
+    return "default" if row.default else "missing" if row.required else "unset"
