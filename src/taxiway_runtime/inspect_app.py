@@ -8,6 +8,7 @@ loaded), `wrong` (why this can't be the application), `error` (why it couldn't b
 """
 
 import faulthandler
+import functools
 import inspect
 import json
 import os
@@ -18,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+_WRAPPERS = 20  # layers of middleware, at the most
 LIMIT_S = 120  # a database that isn't there during the build may be waited for at the import
 _STATIC_MIDDLEWARE = ("whitenoise", "servestatic", "dj_static")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -37,6 +39,8 @@ def answer(app: str) -> dict[str, Any]:
             found |= _django_static()
             del found["settings_failed"]
         found["interface"] = interface(_load(app))
+        if "serves_static" not in found and "DJANGO_SETTINGS_MODULE" in os.environ:  # set by what was imported
+            found |= _django_static()
     except _Wrong as problem:
         found["wrong"] = str(problem)
     except BaseException as error:  # noqa: BLE001  # SystemExit too: a module may end the process
@@ -58,7 +62,7 @@ def _load(app: str) -> Callable[..., Any]:
     try:
         return load(app)
     except ModuleNotFoundError as error:
-        if error.name and (module == error.name or module.startswith(f"{error.name}.")):
+        if error.name and any(part == error.name or part.startswith(f"{error.name}.") for part in module.split("+")):
             raise _Wrong(f"there is no module {error.name}") from error
         raise _Wrong(f"importing {module} needs the module {error.name}, which isn't installed") from error
     except AttributeError as error:
@@ -66,17 +70,73 @@ def _load(app: str) -> Callable[..., Any]:
             raise _Wrong(f"the module {module} has no {name.removesuffix('()')}") from error
         raise
     except TypeError as error:
-        if "can't be called" in str(error):
+        place = traceback.extract_tb(error.__traceback__)[-1].filename
+        if place == sys.modules[load.__module__].__file__:  # nothing of the application was reached
             raise _Wrong(str(error)) from error
         raise
 
 
-def interface(application: Callable[..., Any]) -> str:
-    """Tell WSGI (two arguments) from ASGI (a coroutine function; ASGI specification 3.0) by the object itself."""
-    called = application if inspect.isroutine(application) else type(application).__call__
-    if inspect.iscoroutinefunction(called) or inspect.iscoroutinefunction(application):
-        return "ASGI"
+def interface(application: Any) -> str:
+    """Tell WSGI (PEP 3333: environ, start_response) from ASGI (version 3: awaitable, scope, receive, send) by the object itself.
+
+    A decorated or wrapped application shows nothing of its own (`*args`): what it wraps counts.
+    """
+    for _ in range(_WRAPPERS):
+        if isinstance(application, functools.partial):
+            application = application.func
+            continue
+        is_class = inspect.isclass(application)  # its instances answer one request each
+        called = application.__init__ if is_class else application if inspect.isroutine(application) else application.__call__
+        is_async = not is_class and any(map(inspect.iscoroutinefunction, (application, called, inspect.unwrap(called))))
+        names = _positional(called, skip_self=is_class)
+        if names is not None and len(names) == 1 and (is_class or names == ["scope"]):
+            raise _Wrong(
+                f"{_describe(application)} takes {names[0]} alone, as in version 2 of ASGI, which servers don't speak any more; "
+                "wrap it: asgiref.compatibility.guarantee_single_callable(...)"
+            )
+        if is_async or (names and {"receive", "send"} <= set(names)):
+            return "ASGI"
+        if names is not None:
+            if len(names) == 2:  # noqa: PLR2004  # environ, start_response, whatever they are called
+                return "WSGI"
+            raise _Wrong(
+                f"{_describe(application)} takes {', '.join(names) or 'no arguments'}; "
+                "a WSGI application takes environ and start_response, an ASGI application is async"
+            )
+        inner = _wrapped(application, called)
+        if inner is None:
+            break
+        application = inner
     return "WSGI"
+
+
+def _positional(called: Any, *, skip_self: bool) -> list[str] | None:
+    """List the names of the arguments that must be given; None where the signature takes any."""
+    try:
+        parameters = list(inspect.signature(called).parameters.values())[skip_self:]
+    except (TypeError, ValueError):
+        return None
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return [p.name for p in parameters if p.default is p.empty and p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
+
+
+def _wrapped(application: Any, called: Any) -> Any:
+    """Return what a wrapper has inside: an attribute of the usual name, or a function that it closes over."""
+    for name in ("app", "application", "_app", "asgi_app", "wsgi_app", "wrapped"):
+        inner = getattr(application, name, None)
+        if callable(inner) and inner is not application:
+            return inner
+    for cell in getattr(called, "__closure__", None) or ():
+        if callable(cell.cell_contents) and cell.cell_contents is not application:
+            return cell.cell_contents
+    return None
+
+
+def _describe(application: Any) -> str:
+    return (
+        getattr(application, "__qualname__", None) or f"a {type(application).__module__}.{type(application).__qualname__} object"
+    )
 
 
 def missing_variable(error: BaseException | None) -> str | None:

@@ -1,6 +1,11 @@
-"""Loading an application by its import string, as gunicorn writes it: package.module:name, or package.module:factory()."""
+"""Loading an application by its import string, as gunicorn writes it: package.module:name, or package.module:factory().
+
+Two forms more: `hello+bottle:default_app()` imports `hello` first, which adds its routes to another module's object; and
+`production.ini`, or `production.ini#section`, is a PasteDeploy configuration.
+"""
 
 import importlib
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -13,8 +18,12 @@ def load(app: str) -> Callable[..., Any]:
         AttributeError: It has no such name.
         TypeError: What it names isn't callable.
     """
-    module_name, _, name = app.partition(":")
-    found: Any = importlib.import_module(module_name)
+    file, _, section = app.partition("#")
+    if file.endswith(".ini"):
+        return _deploy(os.path.abspath(file), section or "main")
+    modules, _, name = app.partition(":")
+    for module in modules.split("+"):
+        found: Any = importlib.import_module(module)
     for part in name.removesuffix("()").split("."):
         found = getattr(found, part)
     if name.endswith("()"):
@@ -22,3 +31,17 @@ def load(app: str) -> Callable[..., Any]:
     if not callable(found):
         raise TypeError(f"{app} is a {type(found).__name__}, which can't be called")
     return found  # type: ignore[no-any-return]  # checked above
+
+
+def _deploy(path: str, section: str) -> Callable[..., Any]:
+    """Make the application of a configuration file, with its logging (as Pyramid's pserve does)."""
+    from configparser import RawConfigParser  # noqa: PLC0415  # only where there is such a file
+    from logging.config import fileConfig  # noqa: PLC0415
+
+    from paste.deploy import loadapp  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    parser = RawConfigParser()
+    parser.read(path, encoding="utf-8")
+    if parser.has_section("loggers"):
+        fileConfig(path, {"here": os.path.dirname(path), "__file__": path}, disable_existing_loggers=False, encoding="utf-8")
+    return loadapp(f"config:{path}", name=section)  # type: ignore[no-any-return]

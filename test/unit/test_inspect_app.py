@@ -14,6 +14,7 @@ import pytest
 from trees import Tree
 
 from taxiway.layout import runtime_path
+from taxiway_runtime.inspect_app import _Wrong as Wrong
 from taxiway_runtime.inspect_app import interface, missing_variable
 
 
@@ -80,6 +81,55 @@ class AsgiObject:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
 
 
+class SyncAsgi:
+    """As some middleware: not async itself, but what it returns is."""
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        return asgi_function(scope, receive, send)
+
+
+class Wrapper:
+    """As tracing middleware: takes anything."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    def __call__(self, *args: Any) -> Any:
+        return self.app(*args)
+
+
+class Slotted:
+    """As Sentry's middleware: the method is chosen for each instance."""
+
+    __slots__ = ("__call__",)
+
+    def __init__(self, method: Any) -> None:
+        self.__call__ = method
+
+
+class PerRequest:
+    """PEP 3333: a class whose instances answer one request each."""
+
+    def __init__(self, environ: Any, start_response: Any) -> None: ...
+
+
+class OldAsgi:
+    """ASGI version 2, as Channels 2 had it."""
+
+    def __init__(self, scope: Any) -> None: ...
+    async def __call__(self, receive: Any, send: Any) -> None: ...
+
+
+def old_asgi(scope: Any) -> Any: ...
+
+
+def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    def inner(*args: Any) -> Any:
+        return function(*args)
+
+    return inner
+
+
 @pytest.mark.parametrize(
     ("application", "expected"),
     [
@@ -87,17 +137,50 @@ class AsgiObject:
         (lambda _environ, _start_response: [], "WSGI"),
         (WsgiObject(), "WSGI"),
         (WsgiObject().wsgi_method, "WSGI"),
-        (WsgiObject, "WSGI"),  # a class that takes environ and start_response
+        (PerRequest, "WSGI"),
         (functools.partial(wsgi_function), "WSGI"),
-        (len, "WSGI"),
+        (functools.partial(WsgiObject()), "WSGI"),
         (asgi_function, "ASGI"),
         (AsgiObject(), "ASGI"),
         (WsgiObject().asgi_method, "ASGI"),
         (functools.partial(asgi_function), "ASGI"),
+        (functools.partial(functools.partial(AsgiObject())), "ASGI"),
+        # Not async themselves, or without arguments of their own: their signature or what they wrap counts.
+        (SyncAsgi(), "ASGI"),
+        (SyncAsgi().__call__, "ASGI"),
+        (Slotted(asgi_function), "ASGI"),
+        (Slotted(wsgi_function), "WSGI"),
+        (Wrapper(asgi_function), "ASGI"),
+        (Wrapper(Wrapper(SyncAsgi())), "ASGI"),
+        (Wrapper(WsgiObject()), "WSGI"),
+        (timed(AsgiObject()), "ASGI"),
+        (timed(wsgi_function), "WSGI"),
+        (functools.wraps(asgi_function)(timed(wsgi_function)), "ASGI"),
     ],
 )
 def test_interface(application: Callable[..., Any], expected: str) -> None:
     assert interface(application) == expected
+
+
+@pytest.mark.parametrize(
+    ("application", "text"),
+    [
+        (OldAsgi, "OldAsgi takes scope alone, as in version 2 of ASGI"),
+        (old_asgi, "old_asgi takes scope alone, as in version 2 of ASGI"),
+        (len, "len takes obj; a WSGI application takes environ and start_response"),
+        (lambda: None, "takes no arguments; a WSGI application takes environ and start_response"),
+    ],
+)
+def test_neither(application: Callable[..., Any], text: str) -> None:
+    with pytest.raises(Wrong) as caught:
+        interface(application)
+    assert text in str(caught.value)
+
+
+def test_a_wrapper_of_itself_ends() -> None:
+    one = Wrapper(None)
+    one.app = Wrapper(one)
+    assert interface(one) == "WSGI"
 
 
 Ask = Callable[..., dict[str, Any]]
@@ -134,6 +217,31 @@ FUNCTION = "def app(environ, start_response): ...\n"
         ({"web.py": "import flaask\n"}, "web:app", {"wrong": "importing web needs the module flaask, which isn't installed"}),
         ({"web.py": FUNCTION}, "web:application", {"wrong": "the module web has no application"}),
         ({"web.py": FUNCTION}, "web:create_app()", {"wrong": "the module web has no create_app"}),
+        (
+            {"web.py": "def create_app(config): ...\n"},
+            "web:create_app()",
+            {"wrong": "create_app() missing 1 required positional argument: 'config'"},
+        ),
+        (
+            {"web.py": "def create_app():\n    len()\n"},
+            "web:create_app()",
+            {"error": "TypeError: len() takes exactly one argument (0 given)"},
+        ),
+        (
+            {"web.py": "async def create_app(): ...\n"},
+            "web:create_app()",
+            {"wrong": "web:create_app() is a coroutine, which can't be called"},
+        ),
+        (
+            {
+                "web.py": "import other\nother.routes.append(1)\n",
+                "other.py": "routes = []\ndef app():\n    return routes and set_x\ndef set_x(environ, start_response): ...\n",
+            },
+            "web+other:app()",
+            {"interface": "WSGI"},
+        ),
+        ({"web.ini": ""}, "web.ini", {"wrong": "importing web.ini needs the module paste, which isn't installed"}),
+        ({"other.py": FUNCTION}, "web+other:app", {"wrong": "there is no module web"}),
         ({"web.py": "app = 3\n"}, "web:app", {"wrong": "web:app is a int, which can't be called"}),
         ({"web.py": "x = (\n"}, "web:app", {"error": "SyntaxError"}),
         ({"web.py": "import os\nos.environ['KEY']\n"}, "web:app", {"missing": "KEY", "error": "KeyError: 'KEY'"}),

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from trees import Tree
@@ -39,6 +40,7 @@ pytestmark = pytest.mark.usefixtures("_module")
         ("loaded_x:create_app", "create_app"),
         ("loaded_x:Site.api.app", "app"),
         ("loaded_x:Site", "Site"),
+        ("loaded_x+loaded_p.web:app", "app"),
     ],
 )
 def test_load(app: str, name: str) -> None:
@@ -59,6 +61,28 @@ def test_load(app: str, name: str) -> None:
 def test_failures(app: str, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind, match=text):
         load(app)
+
+
+@pytest.mark.parametrize(("app", "section"), [("site.ini", "main"), ("site.ini#admin", "admin")])
+def test_a_pastedeploy_file(tree: Tree, monkeypatch: pytest.MonkeyPatch, app: str, section: str) -> None:
+    """It is loaded by its absolute path, after its own logging is set up."""
+    asked: list[tuple[str, str]] = []
+    deploy = ModuleType("paste.deploy")
+
+    def loadapp(uri: str, name: str) -> type[str]:
+        asked.append((uri, name))
+        return str
+
+    deploy.loadapp = loadapp  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "paste", ModuleType("paste"))
+    monkeypatch.setitem(sys.modules, "paste.deploy", deploy)
+    monkeypatch.setattr("logging.config.fileConfig", lambda path, *_, **__: asked.append((path, "logging")))
+    monkeypatch.chdir(tree({"site.ini": "[app:main]\n[loggers]\nkeys = root\n", "plain.ini": "[app:main]\n"}))
+    assert load(app) is str
+    path = str(Path("site.ini").resolve())
+    assert asked == [(path, "logging"), (f"config:{path}", section)]
+    load("plain.ini")
+    assert len(asked) == 3
 
 
 def test_nothing_is_left_in_the_way(tmp_path: Path) -> None:
