@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from taxiway import console, environment, hooks, launch_plan, servers, variables
+from taxiway import console, environment, hooks, launch_plan, proxy, servers, variables
 from taxiway.build import application, artifacts, bytecode, permissions, source
 from taxiway.configuration import read_project
 from taxiway.dependencies import install
@@ -52,6 +52,8 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         facts = look(Path(layout.source), settings)
         plan = decide(facts, settings)
         tell(plan, console.detail)
+        if warning := proxy.decide(settings, plan.server).warning:
+            console.warn(warning)
     env = _environment(environ, layout, plan.home)
     _install_dependencies(plan, facts.requirements, saved, layout, env)
     hooks.run(layout.source, "build", env)

@@ -56,6 +56,21 @@ class BadSettingError(TaxiwayError):
         )
 
 
+class BadProxyPolicyError(TaxiwayError):
+    """Settings of trusted proxies that can't be used, or not together."""
+
+    code = "bad-proxy-policy"
+    exit_status = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"The settings of trusted proxies can't be used:{_listing(problems)}\n\n"
+            "Name the proxies and the headers that they set, or a preset; docs/proxies.md has recipes:\n"
+            '  TAXIWAY_TRUST_PROXY="10.1.2.0/24" TAXIWAY_TRUST_PROXY_HEADERS="X-Forwarded-For X-Forwarded-Proto"\n'
+            "  TAXIWAY_TRUST_PROXY=openshift"
+        )
+
+
 class BadConfigFileError(TaxiwayError):
     """pyproject.toml or taxiway.toml can't be read."""
 

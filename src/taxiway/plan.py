@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from taxiway import servers
+from taxiway import proxy, servers
 from taxiway.detect import AppFacts
 from taxiway.detect.entry_points import ASGI, choose
 from taxiway.errors import (
@@ -65,10 +65,12 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         SeveralEntryPointsError: More than one object could be the application.
         UnsupportedInterfaceError: The application isn't a WSGI application.
         UnknownServerError: There is no such server.
+        BadProxyPolicyError: The settings of trusted proxies can't be used.
     """
     choice = _choose_app(facts, settings)
     server, server_origin, in_requirements = _choose_server(facts, settings)
     servers.load(server, server_origin)
+    proxy.decide(settings, server)
     if choice.interface == ASGI:
         raise UnsupportedInterfaceError(choice.app, ASGI, server)
     requirements = facts.requirements

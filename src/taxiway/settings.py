@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from taxiway.errors import BadSettingError, UnknownSettingError
 
 # Set by taxiway itself for hooks and the server; not settings.
-RESERVED = frozenset({"TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_CACHE"})
-# Tables below [tool.taxiway] that aren't settings; their own modules read them.
+RESERVED = frozenset({"TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_PROXY", "TAXIWAY_CACHE"})
+# Tables below [tool.taxiway]: of settings, where a setting's key says so; the others are read by modules of their own.
 TABLES = frozenset({"env", "processes", "proxy", "servers"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -39,6 +39,8 @@ class Setting(NamedTuple):
     """Names of the platform, as strong as TAXIWAY_*."""
     peers: tuple[str, ...] = ()
     """Names of other builders, weaker than [tool.taxiway]; `!NAME` switches a flag off when NAME is set."""
+    key: str = ""
+    """Where it stands in [tool.taxiway], `table.key`, if not by its name."""
 
     @property
     def variable(self) -> str:
@@ -61,6 +63,10 @@ class Settings(NamedTuple):
     static: tuple[str, ...]
     collectstatic: bool
     keep_git: bool
+    trust_proxy: tuple[str, ...]
+    trust_proxy_headers: tuple[str, ...]
+    trust_proxy_hops: int | None
+    proxy_engine: str
     origins: Mapping[str, str]
 
     def origin(self, name: str) -> str:
@@ -104,7 +110,7 @@ def _flag(value: object) -> bool:
 
 
 def _words(value: object) -> tuple[str, ...]:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return tuple(_text(item) for item in value)
     return tuple(_text(value).split())
 
@@ -116,6 +122,17 @@ def _static(value: object) -> tuple[str, ...]:
     return words
 
 
+def _listed(value: object) -> tuple[str, ...]:
+    return _words(value.replace(",", " ") if isinstance(value, str) else value)
+
+
+def _engine(value: object) -> str:
+    if value not in (MIDDLEWARE, NATIVE):
+        raise ValueError
+    return _text(value)
+
+
+MIDDLEWARE, NATIVE = "middleware", "native"
 TEXT = Kind("text", _text)
 FLAG = Kind("true or false", _flag)
 
@@ -189,6 +206,36 @@ SETTINGS = (
         peers=("!DISABLE_COLLECTSTATIC",),
     ),
     Setting("keep-git", FLAG, False, "Whether the image keeps the source's .git directory."),  # noqa: FBT003
+    Setting(
+        "trust-proxy",
+        Kind("addresses, networks, unix, * or presets", _listed),
+        (),
+        "Proxies whose headers are believed: addresses, networks, unix, *; or none, private, openshift, kubernetes, loopback. "
+        "In [tool.taxiway.proxy]: trust.",
+        key="proxy.trust",
+    ),
+    Setting(
+        "trust-proxy-headers",
+        Kind("names of headers", _listed),
+        (),
+        "The headers of theirs that are believed, one of each family. Default: those of the preset. "
+        "In [tool.taxiway.proxy]: headers.",
+        key="proxy.headers",
+    ),
+    Setting(
+        "trust-proxy-hops",
+        _integer(1, 100),
+        None,
+        "How many proxies a request passes at most; has to be set where * is trusted. In [tool.taxiway.proxy]: hops.",
+        key="proxy.hops",
+    ),
+    Setting(
+        "proxy-engine",
+        Kind("middleware or native", _engine),
+        MIDDLEWARE,
+        "What enforces the trust: taxiway's middleware, or mod_wsgi's own code (native). In [tool.taxiway.proxy]: engine.",
+        key="proxy.engine",
+    ),
 )
 
 
@@ -214,7 +261,8 @@ def resolve(
         BadSettingError: A value of the wrong form.
     """
     _refuse_unknown(_own_variables(environ), (s.variable for s in SETTINGS), "the environment")
-    _refuse_unknown((key for key in project if key not in TABLES), (s.name for s in SETTINGS), project_origin)
+    _refuse_unknown((key for key in project if key not in TABLES), (s.name for s in SETTINGS if not s.key), project_origin)
+    _refuse_unknown_below(project, project_origin)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for setting in SETTINGS:
@@ -237,8 +285,10 @@ def _choose(  # noqa: PLR0917
     for name in (setting.variable, *setting.platform):
         if value := variable(environ, name):
             return _convert(setting, value, f"the variable {name}"), name
-    if project.get(setting.name, "") != "":
-        return _convert(setting, project[setting.name], project_origin), project_origin
+    table, _, key = setting.key.rpartition(".")
+    found = (project.get(table, {}) if table else project).get(key or setting.name, "")  # type: ignore[attr-defined]  # checked
+    if found != "":
+        return _convert(setting, found, project_origin), project_origin
     for name in setting.peers:
         value = variable(environ, name.lstrip("!"))
         if not value:
@@ -294,6 +344,16 @@ def _is_of_service(name: str, value: str) -> bool:
         word == "PORT" and number.isdecimal() and protocol in {"TCP", "UDP", "SCTP"}
         for word, number, protocol in zip(words, words[1:], words[2:], strict=False)
     )
+
+
+def _refuse_unknown_below(project: Mapping[str, object], origin: str) -> None:
+    """Refuse what is no key in a table of settings, or no table."""
+    keys = [setting.key.split(".") for setting in SETTINGS if setting.key]
+    for table in {table for table, _ in keys} & project.keys():
+        found = project[table]
+        if not isinstance(found, Mapping):
+            raise BadSettingError(table, found, origin, f"a table, [tool.taxiway.{table}]")
+        _refuse_unknown(found, (key for owner, key in keys if owner == table), f"{origin}, table {table}")
 
 
 def _refuse_unknown(names: Iterable[str], known: Iterable[str], where: str) -> None:

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 
-from taxiway import console, environment, hooks, launch_plan, servers, settings, sizing, variables
+from taxiway import console, environment, hooks, launch_plan, proxy, servers, settings, sizing, variables
 from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout
@@ -64,13 +64,18 @@ def prepare(
     size = sizing.decide(sizing.read_limits(), processes=chosen.processes, threads=chosen.threads)
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
     console.detail(f"server: {plan.server} ({plan.origins['server']}), {size.reason}")
+    policy = proxy.decide(chosen, plan.server)
+    if policy.trust:
+        console.detail(f"proxies: {', '.join(policy.headers)} from {', '.join(policy.trust)} ({chosen.origin('trust-proxy')})")
+    if policy.warning:
+        console.warn(policy.warning)
     env = environment.for_application(env, layout, plan.home)
     env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app)
-    env["TAXIWAY_PLAN"] = layout.launch_plan
+    env.update(TAXIWAY_PLAN=layout.launch_plan, TAXIWAY_PROXY=policy.to_json())
     if plan.django_settings:
         env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
     command = server.command(servers.Launch(plan, chosen, size, layout, env, _writable_path(environ)))
-    for name in command.unset:
+    for name in (*command.unset, "FORWARDED_ALLOW_IPS"):  # by which gunicorn and uvicorn would trust whom the policy doesn't
         env.pop(name, None)
     return command, env
 

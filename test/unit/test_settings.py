@@ -32,6 +32,10 @@ def test_defaults() -> None:
         static=(),
         collectstatic=True,
         keep_git=False,
+        trust_proxy=(),
+        trust_proxy_headers=(),
+        trust_proxy_hops=None,
+        proxy_engine="middleware",
         origins=found.origins,
     )
     assert set(found.origins.values()) == {"default"}

@@ -57,6 +57,7 @@ def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
         "WEB_CONCURRENCY": "2",
         "TAXIWAY_APP": "web:app",
         "TAXIWAY_PLAN": layout.launch_plan,
+        "TAXIWAY_PROXY": '{"trust":[],"headers":[],"hops":null,"engine":"middleware"}',
         "DJANGO_SETTINGS_MODULE": "site.settings",
     }
     assert capsys.readouterr().out == (
@@ -93,6 +94,16 @@ def test_declared_variables(layout: Layout) -> None:
         start.prepare(plan, {}, {}, layout)
     _, env = start.prepare(plan, {}, {"KEY": "x"}, layout)
     assert (env["KEY"], env["PORT"]) == ("x", "9000")
+
+
+def test_trusted_proxies(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    environ = {"TAXIWAY_PROXY": "{}", "FORWARDED_ALLOW_IPS": "*", "TAXIWAY_TRUST_PROXY_HEADERS": "X-Forwarded-For"}
+    _, env = start.prepare(PLAN, {"trust-proxy": ("*",), "trust-proxy-hops": 1}, environ, layout)
+    assert env["TAXIWAY_PROXY"] == '{"trust":["*"],"headers":["X-Forwarded-For"],"hops":1,"engine":"middleware"}'
+    assert "FORWARDED_ALLOW_IPS" not in env
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1] == "     proxies: X-Forwarded-For from * (--trust-proxy)"
+    assert "believed from anyone" in told.err
 
 
 def test_services_of_kubernetes(layout: Layout) -> None:
@@ -197,7 +208,7 @@ def test_no_writable_directory(tmp_path: Path) -> None:
 
 HEAVY = (
     *("argparse", "ast", "asyncio", "click", "dataclasses", "importlib.metadata", "inspect", "packaging", "pathlib"),
-    *("shlex", "shutil", "subprocess", "tempfile", "tomllib", "urllib"),
+    *("ipaddress", "shlex", "shutil", "subprocess", "tempfile", "tomllib", "urllib"),
     *("taxiway.cli", "taxiway.detect", "taxiway.process"),
 )
 
