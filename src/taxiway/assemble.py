@@ -1,12 +1,13 @@
 """Building in an image: S2I's `assemble`, step by step.
 
-The order: source, pre-build hook, dependencies, build hook, the application's own answers (one import, collectstatic), bytecode,
-permissions, launch plan. Each step is announced; the first that fails ends the build.
+The order: source, pre-build hook, dependencies, build hook, the application's own answers (one import), the server that these
+ask for, collectstatic, bytecode, permissions, launch plan. Each step is announced; the first that fails ends the build.
 """
 
 import os
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -16,11 +17,11 @@ from taxiway.build import application, artifacts, bytecode, permissions, source
 from taxiway.configuration import read_project
 from taxiway.dependencies import install
 from taxiway.dependencies.pins import PinnedList
-from taxiway.detect import look
+from taxiway.detect import AppFacts, look
 from taxiway.errors import CollectstaticError, ServerMissingError
-from taxiway.launch_plan import LaunchPlan
+from taxiway.launch_plan import PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import Layout
-from taxiway.plan import BuildPlan, decide
+from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.settings import Settings, resolve
 
 STATIC_MIDDLEWARE = "whitenoise"
@@ -57,13 +58,21 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     env = _environment(environ, layout, plan.home)
     _install_dependencies(plan, facts.requirements, saved, layout, env)
     hooks.run(layout.source, "build", env)
-    with _Step("Importing the application once") as step:
-        stand_ins = {row.name: application.placeholder(row.name) for row in variables.missing(declared, env)}
-        if stand_ins:
-            console.detail(f"required only where it runs, with a value of the build's for now: {', '.join(stand_ins)}")
-        inspection = application.inspect(plan, layout, {**env, **stand_ins})
-        application.report(inspection)
-        step.result = inspection.interface or "not possible in this build"
+    if plan.interface in PROGRAMS:
+        inspection = application.Inspection(interface=plan.interface)  # importing it would run it
+    else:
+        with _Step("Importing the application once") as step:
+            stand_ins = {row.name: application.placeholder(row.name) for row in variables.missing(declared, env)}
+            if stand_ins:
+                console.detail(f"required only where it runs, with a value of the build's for now: {', '.join(stand_ins)}")
+            inspection = application.inspect(plan, layout, {**env, **stand_ins})
+            application.report(inspection)
+            step.result = inspection.interface or "not possible in this build"
+    plan = settle(plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout))
+    if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
+        with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
+            lines = install.server_packages(missing, layout.app_root)
+            install.install_from_wheelhouse(lines, layout=layout, environ=env)
     if inspection.settings_failed and plan.collectstatic:
         raise CollectstaticError("settings that can't be loaded", inspection.error)
     if inspection.static_root and plan.collectstatic:
@@ -78,7 +87,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     launch_plan.write(launch, layout.launch_plan)
     with _Step("Opening the files to group 0") as step:
         step.result = f"{permissions.open_to_group(Path(layout.app_root))} changed"
-    console.step(f"Built. It will start {launch.app} under {launch.server} {launch.server_version}")
+    console.step(f"Built. It will start {launch.app} under {launch.server} {launch.servers.get(launch.server, '')}".rstrip())
 
 
 def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:
@@ -98,13 +107,25 @@ def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
         say(f"requirements from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes")
 
 
-def server_distributions(plan: BuildPlan, requirements: PinnedList | None) -> list[str]:
+def settle(
+    plan: BuildPlan,
+    interface: str | None,
+    facts: AppFacts,
+    settings: Settings,
+    version: Callable[[str], str | None],
+) -> BuildPlan:
+    """Choose the server anew, now that the application's interface and the installed versions are known; pure."""
+    interface = interface or plan.interface or WSGI
+    server, origin = choose_server(plan.app, interface, facts, settings, version)
+    return replace(plan, interface=interface, server=server, origins={**plan.origins, "server": origin})
+
+
+def server_distributions(plan: BuildPlan, has: Callable[[str], bool]) -> list[str]:
     """List what the application lacks: the server, and middleware for static files where the server has none; pure."""
     server = servers.load(plan.server)
-    wanted = [] if plan.server_in_requirements else [server.PACKAGE]
-    has_static = plan.collectstatic or plan.static
-    has_middleware = requirements and any(requirements.find(name) for name in (STATIC_MIDDLEWARE, "servestatic"))
-    if has_static and not server.SERVES_STATIC and not has_middleware:
+    wanted = [name for name in (server.PACKAGE, *server.REQUIRES) if name and not has(name)]
+    has_static = (plan.collectstatic or plan.static) and plan.interface not in PROGRAMS
+    if has_static and not server.SERVES_STATIC and not any(map(has, (STATIC_MIDDLEWARE, "servestatic"))):
         wanted.append(STATIC_MIDDLEWARE)
     return wanted
 
@@ -112,7 +133,8 @@ def server_distributions(plan: BuildPlan, requirements: PinnedList | None) -> li
 def _install_dependencies(
     plan: BuildPlan, requirements: PinnedList | None, saved: Path, layout: Layout, env: Mapping[str, str]
 ) -> None:
-    extra = install.server_packages(server_distributions(plan, requirements), layout.app_root)
+    # What the server needs is installed once the application has shown its interface; what is known of it decides as well.
+    extra = server_distributions(plan, lambda name: bool(requirements and requirements.find(name)))
     key = install.dependencies_key(requirements, extra, install.interpreter(layout))
     if saved.is_dir() and artifacts.restore(saved, layout, key, env):
         console.step("Dependencies: unchanged, taken from the previous image; nothing to download")
@@ -132,7 +154,6 @@ def _install_dependencies(
         if plan.requirements:
             file = Path(layout.source, plan.requirements)
             install.install_requirements(file, require_hashes=plan.require_hashes, layout=layout, environ=env)
-        install.install_from_wheelhouse(extra, layout=layout, environ=env)
         install.remember(layout, key)
 
 
@@ -143,9 +164,12 @@ def _launch_plan(
     project: Mapping[str, object],
     project_origin: str,
 ) -> LaunchPlan:
-    package = servers.load(plan.server).PACKAGE
-    version = install.installed_version(package, layout)
-    if version is None:
+    installed = {
+        name: version
+        for name in servers.NAMES
+        if (package := servers.load(name).PACKAGE) and (version := install.installed_version(package, layout))
+    }
+    if plan.server not in installed and plan.server not in PROGRAMS:
         raise ServerMissingError(plan.server, layout.app_root)
     static = [
         (url, os.path.normpath(os.path.join(layout.source, plan.home, directory)))
@@ -159,10 +183,11 @@ def _launch_plan(
         static.append((path, inspection.static_root))
         origins["static"] = "STATIC_URL and STATIC_ROOT of Django's settings"
     return LaunchPlan(
+        interface=plan.interface or WSGI,
         app=plan.app,
         home=plan.home,
         server=plan.server,
-        server_version=version,
+        servers=installed,
         framework=plan.framework,
         django_settings=plan.django_settings,
         static=tuple(static),

@@ -227,15 +227,21 @@ class BadEntryPointError(TaxiwayError):
 
 
 class UnsupportedInterfaceError(TaxiwayError):
-    """The application is no WSGI application."""
+    """The server can't run this kind of application."""
 
     code = "unsupported-interface"
     exit_status = 3
 
-    def __init__(self, app: str, interface: str, server: str) -> None:
+    def __init__(self, app: str, interface: str, server: str, origin: str, fitting: Sequence[str]) -> None:
+        what = {
+            "python": f"{app} is a Python program",
+            "shell": f"{app} is an executable file",
+            "command": f"What is started is a command, {app}",
+        }.get(interface, f"The application {app} speaks {interface}")
         super().__init__(
-            f"The application {app} speaks {interface}, which the server {server} doesn't.\n\n"
-            "Name a WSGI callable in APP_MODULE, or app in [tool.taxiway]."
+            f"{what}, which the server {server} ({origin}) can't run.\n"
+            f"Servers that can: {', '.join(fitting)}.\n\n"
+            "Set TAXIWAY_SERVER, or server in [tool.taxiway], to one of these; or remove it there, and one that fits is chosen."
         )
 
 
@@ -403,14 +409,14 @@ class BadLaunchPlanError(TaxiwayError):
 
 
 class ServerNotBuiltError(TaxiwayError):
-    """The start asks for another server than the build prepared."""
+    """The start asks for a server that isn't installed."""
 
     code = "server-not-built"
     exit_status = 7
 
-    def __init__(self, server: str, origin: str, built: str) -> None:
+    def __init__(self, server: str, origin: str, installed: Iterable[str]) -> None:
         super().__init__(
-            f"This image was built for the server {built}, but {origin} asks for {server}.\n\n"
+            f"The server {server} ({origin}) isn't installed in this image; it has {', '.join(installed) or 'none'}.\n\n"
             f"Remove it here, or set it when the image is built: the build installs the server."
         )
 

@@ -10,18 +10,26 @@ from typing import Any, NamedTuple
 
 from taxiway.errors import BadLaunchPlanError, NoLaunchPlanError
 
-FORMAT = 1
+FORMAT = 2
+
+WSGI, ASGI = "WSGI", "ASGI"  # what a Python object speaks: PEP 3333, and the ASGI specification 3.0
+PYTHON, SHELL, COMMAND = "python", "shell", "command"  # programs that listen by themselves; `servers` has modules of these names
+PROGRAMS = (PYTHON, SHELL, COMMAND)
 
 
 class LaunchPlan(NamedTuple):
     """How to start the application, as far as it is known before the container runs."""
 
+    interface: str
+    """`WSGI`, `ASGI`; or `python`, `shell`, `command` for a program that listens by itself."""
     app: str
-    """The import string: package.module:name, or package.module:factory()."""
+    """The import string, package.module:name or package.module:factory(); for `python` and `shell` the file, relative to
+    `home`; for `command` the command line."""
     home: str
     """The application's directory, relative to the source."""
     server: str
-    server_version: str
+    servers: Mapping[str, str]
+    """Each installed server with its version; `start` may choose among them."""
     framework: str | None
     """`django`, or None."""
     django_settings: str | None

@@ -1,17 +1,15 @@
 """Deciding: from facts and settings to a build plan. Pure functions over plain data."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from taxiway import proxy, servers
 from taxiway.detect import AppFacts
-from taxiway.detect.entry_points import ASGI, choose
-from taxiway.errors import (
-    NoEntryPointError,
-    SeveralEntryPointsError,
-    UnsupportedInterfaceError,
-)
+from taxiway.detect.entry_points import choose
+from taxiway.errors import NoEntryPointError, SeveralEntryPointsError
+from taxiway.launch_plan import ASGI, PROGRAMS, WSGI
+from taxiway.servers import gunicorn
 from taxiway.settings import Settings, import_string
 
 _LOOKED_FOR = (
@@ -30,8 +28,10 @@ class BuildPlan:
     home: str
     framework: str | None
     django_settings: str | None
+    interface: str | None
+    """As in the launch plan; None where only importing the application shows it."""
     server: str
-    server_in_requirements: bool
+    """For WSGI, where the interface isn't known yet."""
     requirements: str | None
     """The requirements file, relative to the source."""
     require_hashes: bool
@@ -63,24 +63,21 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
     Raises:
         NoEntryPointError: Nothing says what to start.
         SeveralEntryPointsError: More than one object could be the application.
-        UnsupportedInterfaceError: The application isn't a WSGI application.
+        UnsupportedInterfaceError: The server that was asked for is for other applications.
         UnknownServerError: There is no such server.
         BadProxyPolicyError: The settings of trusted proxies can't be used.
     """
     choice = _choose_app(facts, settings)
-    server, server_origin, in_requirements = _choose_server(facts, settings)
-    servers.load(server, server_origin)
+    server, server_origin = choose_server(choice.app, choice.interface, facts, settings)
     proxy.decide(settings, server)
-    if choice.interface == ASGI:
-        raise UnsupportedInterfaceError(choice.app, ASGI, server)
     requirements = facts.requirements
     return BuildPlan(
         app=choice.app,
         home=facts.home,
         framework="django" if facts.django else None,
         django_settings=facts.django.settings_module if facts.django else None,
+        interface=choice.interface,
         server=server,
-        server_in_requirements=in_requirements,
         requirements=requirements.file if requirements else None,
         require_hashes=requirements.hashed if requirements else False,
         unpinned=tuple(f"{pin.requirement} ({pin.origin})" for pin in requirements.unpinned) if requirements else (),
@@ -126,15 +123,52 @@ def _choose_app(facts: AppFacts, settings: Settings) -> _Choice:
     raise NoEntryPointError(_LOOKED_FOR, facts.top)
 
 
-def _choose_server(facts: AppFacts, settings: Settings) -> tuple[str, str, bool]:
-    """Choose the server: what is told, else the one in the requirements, else the default."""
-    required = {
-        name: line
-        for name in servers.NAMES
-        if facts.requirements and (line := facts.requirements.find(servers.load(name).PACKAGE))
-    }
+def choose_server(
+    app: str,
+    interface: str | None,
+    facts: AppFacts,
+    settings: Settings,
+    version: Callable[[str], str | None] = lambda _: None,
+) -> tuple[str, str]:
+    """Choose the server and say why: the one that is told, else one of the requirements that fits, else the default.
+
+    Args:
+        app: What is started.
+        interface: What it speaks; None where that isn't known yet.
+        facts: What the source shows.
+        settings: The settings.
+        version: Tells the installed version of a distribution, once there is one.
+
+    Raises:
+        UnsupportedInterfaceError: The server that is told is for other applications.
+        UnknownServerError: There is no such server.
+    """
     if settings.server:
-        return settings.server, settings.origin("server"), settings.server in required
-    for name, line in required.items():
-        return name, f"from {line.origin}", True
-    return servers.NAMES[0], "default: no server in the requirements", False
+        servers.load(settings.server, settings.origin("server"))
+        if interface:
+            servers.require_fit(settings.server, app, interface, settings.origin("server"))
+        return settings.server, settings.origin("server")
+    interface = interface or WSGI
+    default = servers.DEFAULTS[interface]
+    if interface in PROGRAMS:
+        return default, "it listens by itself"
+    reason = f"default for {interface}: no server in the requirements"
+    for name in servers.NAMES:
+        package = servers.load(name).PACKAGE
+        if not package or not facts.requirements or not (line := facts.requirements.find(package)):
+            continue
+        if interface not in servers.load(name).INTERFACES:
+            reason = f"default for {interface}: {name} in {line.origin} is for other applications"
+        elif interface == ASGI and name == "gunicorn" and not _has_asgi_worker(version, facts):
+            reason = f"default for {interface}: gunicorn in {line.origin} is too old to have a worker for it"
+        else:
+            return name, f"from {line.origin}"
+    return default, reason
+
+
+def _has_asgi_worker(version: Callable[[str], str | None], facts: AppFacts) -> bool:
+    """Tell whether gunicorn runs ASGI: by its own worker, or by uvicorn's where the application brings uvicorn."""
+    found = version("gunicorn")
+    if found is None or gunicorn.has_asgi_worker(found):
+        return True
+    return facts.requirements is not None and facts.requirements.find("uvicorn") is not None

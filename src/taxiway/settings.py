@@ -155,7 +155,7 @@ SETTINGS = (
         "server",
         TEXT,
         None,
-        "The server: mod_wsgi or gunicorn. Default: the one in the application's requirements, else mod_wsgi.",
+        "The server. Default: one in the application's requirements that fits; else mod_wsgi for WSGI, uvicorn for ASGI.",
         peers=("WARPDRIVE_SERVER_TYPE",),
     ),
     Setting(

@@ -56,10 +56,13 @@ def prepare(
         options=options,
         warn=console.warn,
     )
-    if chosen.app and chosen.app != plan.app:
+    if chosen.app and chosen.app != plan.app and plan.interface not in launch_plan.PROGRAMS:
         plan = plan._replace(app=chosen.app, origins={**plan.origins, "app": chosen.origin("app")})
     if chosen.server and chosen.server != plan.server:
-        raise ServerNotBuiltError(chosen.server, chosen.origin("server"), plan.server)
+        servers.require_fit(chosen.server, plan.app, plan.interface, chosen.origin("server"))
+        if chosen.server not in plan.servers:
+            raise ServerNotBuiltError(chosen.server, chosen.origin("server"), plan.servers)
+        plan = plan._replace(server=chosen.server, origins={**plan.origins, "server": chosen.origin("server")})
     server = servers.load(plan.server, plan.origins["server"])
     size = sizing.decide(sizing.read_limits(), processes=chosen.processes, threads=chosen.threads)
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
@@ -70,7 +73,7 @@ def prepare(
     if policy.warning:
         console.warn(policy.warning)
     env = environment.for_application(env, layout, plan.home)
-    env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app)
+    env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app, TAXIWAY_SERVER=plan.server)
     env.update(TAXIWAY_PLAN=layout.launch_plan, TAXIWAY_PROXY=policy.to_json())
     if plan.django_settings:
         env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)

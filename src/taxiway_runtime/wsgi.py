@@ -1,6 +1,6 @@
 """The WSGI application that every server runs: the user's, with static files in front where the server serves none.
 
-`TAXIWAY_APP` names the application, `TAXIWAY_PLAN` the launch plan.
+`TAXIWAY_APP` names the application, `TAXIWAY_SERVER` the server, `TAXIWAY_PLAN` the launch plan.
 """
 
 import json
@@ -20,7 +20,7 @@ def _application() -> Callable[..., Any]:
 
         # A storage with a manifest looks for it there. Only now: what was loaded may have chosen the settings itself.
         settings.STATIC_ROOT = settings.STATIC_ROOT or plan["static_root"]
-    if plan["static"] and plan["server"] != "mod_wsgi":
+    if plan["static"] and os.environ["TAXIWAY_SERVER"] != "mod_wsgi":
         from whitenoise import WhiteNoise  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415
 
         static = WhiteNoise(application)

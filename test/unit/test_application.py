@@ -10,7 +10,7 @@ import pytest
 
 from taxiway.build import application, bytecode
 from taxiway.build.application import Inspection, placeholder
-from taxiway.errors import BadEntryPointError, BytecodeError, CollectstaticError, UnsupportedInterfaceError
+from taxiway.errors import BadEntryPointError, BytecodeError, CollectstaticError
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan
 from taxiway.process import Result
@@ -22,7 +22,7 @@ PLAN = BuildPlan(
     framework="django",
     django_settings="site.settings",
     server="mod_wsgi",
-    server_in_requirements=False,
+    interface=None,
     requirements=None,
     require_hashes=False,
     unpinned=(),
@@ -149,8 +149,7 @@ def test_wrong(ask: Ask, extra: dict[str, str]) -> None:
 
 
 def test_asgi(ask: Ask) -> None:
-    with pytest.raises(UnsupportedInterfaceError):
-        ask(lambda _: {"interface": "ASGI"})
+    assert ask(lambda _: {"interface": "ASGI"})[0].interface == "ASGI"
 
 
 def test_interpreter_that_crashes(ask: Ask) -> None:

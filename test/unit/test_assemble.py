@@ -14,7 +14,6 @@ from taxiway import assemble as build
 from taxiway import launch_plan
 from taxiway.build import application, artifacts, bytecode, permissions
 from taxiway.dependencies import install
-from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.errors import CollectstaticError, NoEntryPointError, NoSourceError, ServerMissingError
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan
@@ -26,7 +25,7 @@ PLAN = BuildPlan(
     framework=None,
     django_settings=None,
     server="mod_wsgi",
-    server_in_requirements=False,
+    interface=None,
     requirements=None,
     require_hashes=False,
     unpinned=(),
@@ -37,30 +36,24 @@ PLAN = BuildPlan(
 )
 
 
-def required(*names: str) -> PinnedList:
-    lines = tuple(Pin(name=n, requirement=n, file="r.txt", line=1) for n in names)
-    return PinnedList(format="requirements.txt", file="r.txt", contents=(), pins=lines, complete=False)
-
-
 @pytest.mark.parametrize(
     ("changes", "names", "added"),
     [
-        ({}, None, ["mod_wsgi"]),
         ({}, [], ["mod_wsgi"]),
-        ({"server_in_requirements": True}, ["mod-wsgi"], []),
+        ({}, ["mod_wsgi"], []),
         ({"collectstatic": True}, [], ["mod_wsgi"]),  # it serves static files itself
         ({"server": "gunicorn"}, [], ["gunicorn"]),
         ({"server": "gunicorn", "collectstatic": True}, [], ["gunicorn", "whitenoise"]),
-        ({"server": "gunicorn", "collectstatic": True}, None, ["gunicorn", "whitenoise"]),
         ({"server": "gunicorn", "static": ("/s=d",)}, ["flask"], ["gunicorn", "whitenoise"]),
-        ({"server": "gunicorn", "server_in_requirements": True, "collectstatic": True}, ["gunicorn"], ["whitenoise"]),
+        ({"server": "gunicorn", "collectstatic": True}, ["gunicorn"], ["whitenoise"]),
         ({"server": "gunicorn", "collectstatic": True}, ["whitenoise"], ["gunicorn"]),
         ({"server": "gunicorn", "collectstatic": True}, ["servestatic"], ["gunicorn"]),
+        ({"server": "uvicorn", "interface": "ASGI"}, ["h11"], ["uvicorn", "click"]),
+        ({"server": "shell", "interface": "shell", "static": ("/s=d",)}, [], []),
     ],
 )
-def test_server_distributions(changes: dict[str, Any], names: list[str] | None, added: list[str]) -> None:
-    requirements = None if names is None else required(*names)
-    assert build.server_distributions(replace(PLAN, **changes), requirements) == added
+def test_server_distributions(changes: dict[str, Any], names: list[str], added: list[str]) -> None:
+    assert build.server_distributions(replace(PLAN, **changes), names.__contains__) == added
 
 
 def test_tell() -> None:
@@ -95,7 +88,7 @@ class Programs:
         self.names.append(name)
         if name == "inspect_app.py":
             Path(argv[-1]).write_text(json.dumps(self.answer))
-        if name == "uv pip install":
+        if name == "uv pip install" and "--offline" in argv:
             version = Path(self.layout.app_root, "lib/python3.13/site-packages/mod_wsgi-5.0.2.dist-info")
             version.mkdir(parents=True, exist_ok=True)
         return Result(0, "")
@@ -129,9 +122,14 @@ WEB = {"wsgi.py": "def application(environ, start_response): ...\n"}
 
 def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
     assemble(tree, layout, WEB | {"requirements.txt": "flask\n", "taxiway.toml": 'static = ["/m=media"]\n'})
-    assert programs.names == ["uv pip install", "uv pip install", "inspect_app.py", "compile_bytecode.py"]
+    assert programs.names == ["uv pip install", "inspect_app.py", "uv pip install", "compile_bytecode.py"]
     plan = launch_plan.read(layout.launch_plan)
-    assert (plan.app, plan.server, plan.server_version) == ("wsgi:application", "mod_wsgi", "5.0.2")
+    assert (plan.interface, plan.app, plan.server, plan.servers) == (
+        "WSGI",
+        "wsgi:application",
+        "mod_wsgi",
+        {"mod_wsgi": "5.0.2"},
+    )
     assert plan.static == (("/m", f"{layout.source}/media"),)
     assert (plan.project, plan.project_origin) == ({"static": ["/m=media"]}, "taxiway.toml")
     assert Path(layout.source, "wsgi.py").stat().st_mode & 0o777 == 0o664
@@ -142,6 +140,7 @@ def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest
         "---> Looking at the application",
         "---> Installing the dependencies",
         "---> Importing the application once",
+        "---> Installing the server mod_wsgi",
         "---> Compiling to bytecode",
         "---> Opening the files to group 0",
         "---> Built. It will start wsgi:application under mod_wsgi 5.0.2",
@@ -178,7 +177,7 @@ def test_incremental_build(tree: Tree, layout: Layout, programs: Programs, capsy
     assemble(tree, layout, WEB)
     assert programs.names == ["tar --extract", "inspect_app.py", "compile_bytecode.py"]
     assert "---> Dependencies: unchanged, taken from the previous image; nothing to download\n" in capsys.readouterr().out
-    assert launch_plan.read(layout.launch_plan).server_version == "5.0.2"
+    assert launch_plan.read(layout.launch_plan).servers == {"mod_wsgi": "5.0.2"}
 
 
 DJANGO = {

@@ -94,7 +94,7 @@ def test_plan_as_json(run: Run, case: str) -> None:
 def test_plan(run: Run) -> None:
     assert output(run("plan", str(APPS / "django-static-sqlite"))).splitlines() == [
         "starts hangar.wsgi:application (WSGI_APPLICATION in hangar/settings.py)",
-        "server mod_wsgi (default: no server in the requirements)",
+        "server mod_wsgi (default for WSGI: no server in the requirements)",
         "requirements from requirements.txt, with hashes",
         "from the builder image: mod_wsgi",
         "Django with hangar.settings; collectstatic: yes",

@@ -10,10 +10,11 @@ from taxiway.errors import BadLaunchPlanError, NoLaunchPlanError
 from taxiway.launch_plan import LaunchPlan
 
 PLAN = LaunchPlan(
+    interface="WSGI",
     app="shop:create_app()",
     home="src/site",
     server="gunicorn",
-    server_version="23.0.0",
+    servers={"gunicorn": "23.0.0", "uvicorn": "0.54.0"},
     framework="django",
     django_settings="site.settings",
     static=(("/static/", "/opt/app-root/src/staticfiles"), ("/é", "/a b")),
@@ -24,10 +25,11 @@ PLAN = LaunchPlan(
     passed_over=("app:app (Flask object in app.py line 1)",),
 )
 EMPTY = LaunchPlan(
+    interface="command",
     app="a:b",
     home=".",
     server="mod_wsgi",
-    server_version="",
+    servers={},
     framework=None,
     django_settings=None,
     static=(),
@@ -87,8 +89,8 @@ GOOD = json.loads(PLAN.to_json())
         ("[]", "TypeError: "),
         ('"format"', "AttributeError: "),
         ("{}", "KeyError: 'format'"),
-        (json.dumps({**GOOD, "format": 2}), "expected format 1"),
-        (json.dumps({**GOOD, "format": None}), "expected format 1"),
+        (json.dumps({**GOOD, "format": 1}), "expected format 2"),
+        (json.dumps({**GOOD, "format": None}), "expected format 2"),
         (json.dumps({**GOOD, "more": 1}), "TypeError: "),
         (json.dumps({k: v for k, v in GOOD.items() if k != "app"}), "TypeError: "),
         (json.dumps({k: v for k, v in GOOD.items() if k != "static"}), "KeyError: 'static'"),

@@ -23,7 +23,7 @@ from taxiway.errors import (
     UnknownServerError,
     UnsupportedInterfaceError,
 )
-from taxiway.plan import BuildPlan, decide
+from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.settings import resolve
 
 HERE = Path(__file__).parent
@@ -102,30 +102,62 @@ def test_passed_over_in_the_same_and_in_later_tiers(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize(
-    ("requirements", "environ", "server", "origin", "required"),
+    ("requirements", "environ", "server", "origin"),
     [
-        (None, {}, "mod_wsgi", "default: no server in the requirements", False),
-        ("flask\n", {}, "mod_wsgi", "default: no server in the requirements", False),
-        ("gunicorn==23\n", {}, "gunicorn", "from requirements.txt line 1", True),
-        ("x\nGunicorn[gevent]\n", {}, "gunicorn", "from requirements.txt line 2", True),
-        ("mod-wsgi\n", {}, "mod_wsgi", "from requirements.txt line 1", True),
-        ("gunicorn\nmod_wsgi\n", {}, "mod_wsgi", "from requirements.txt line 2", True),
-        ("gunicorn\n", {"TAXIWAY_SERVER": "mod_wsgi"}, "mod_wsgi", "TAXIWAY_SERVER", False),
-        ("gunicorn\n", {"TAXIWAY_SERVER": "gunicorn"}, "gunicorn", "TAXIWAY_SERVER", True),
-        ("mod_wsgi\n", {"WARPDRIVE_SERVER_TYPE": "gunicorn"}, "gunicorn", "WARPDRIVE_SERVER_TYPE", False),
+        (None, {}, "mod_wsgi", "default for WSGI: no server in the requirements"),
+        ("flask\n", {}, "mod_wsgi", "default for WSGI: no server in the requirements"),
+        ("gunicorn==23\n", {}, "gunicorn", "from requirements.txt line 1"),
+        ("x\nGunicorn[gevent]\n", {}, "gunicorn", "from requirements.txt line 2"),
+        ("mod-wsgi\n", {}, "mod_wsgi", "from requirements.txt line 1"),
+        ("gunicorn\nmod_wsgi\n", {}, "mod_wsgi", "from requirements.txt line 2"),
+        ("uvicorn\n", {}, "mod_wsgi", "default for WSGI: uvicorn in requirements.txt line 1 is for other applications"),
+        ("gunicorn\n", {"TAXIWAY_SERVER": "mod_wsgi"}, "mod_wsgi", "TAXIWAY_SERVER"),
+        ("gunicorn\n", {"TAXIWAY_SERVER": "gunicorn"}, "gunicorn", "TAXIWAY_SERVER"),
+        ("mod_wsgi\n", {"WARPDRIVE_SERVER_TYPE": "gunicorn"}, "gunicorn", "WARPDRIVE_SERVER_TYPE"),
     ],
 )
-def test_server(
-    tree: Tree, requirements: str | None, environ: dict[str, str], server: str, origin: str, *, required: bool
-) -> None:
+def test_server(tree: Tree, requirements: str | None, environ: dict[str, str], server: str, origin: str) -> None:
     files = {"app.py": FLASK} | ({} if requirements is None else {"requirements.txt": requirements})
     found = plan(tree(files), environ)
-    assert (found.server, found.origins["server"], found.server_in_requirements) == (server, origin, required)
+    assert (found.server, found.origins["server"]) == (server, origin)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "versions", "server", "origin"),
+    [
+        ("", {}, "uvicorn", "default for ASGI: no server in the requirements"),
+        ("uvicorn\n", {}, "uvicorn", "from requirements.txt line 1"),
+        ("gunicorn\n", {}, "gunicorn", "from requirements.txt line 1"),
+        ("gunicorn\n", {"gunicorn": "25.1.0"}, "gunicorn", "from requirements.txt line 1"),
+        (
+            "gunicorn\n",
+            {"gunicorn": "23.0.0"},
+            "uvicorn",
+            "default for ASGI: gunicorn in requirements.txt line 1 is too old to have a worker for it",
+        ),
+        ("gunicorn\nuvicorn\n", {"gunicorn": "23.0.0", "uvicorn": "0.30.0"}, "gunicorn", "from requirements.txt line 1"),
+        ("mod_wsgi\n", {}, "uvicorn", "default for ASGI: mod_wsgi in requirements.txt line 1 is for other applications"),
+    ],
+)
+def test_server_for_asgi(tree: Tree, requirements: str, versions: dict[str, str], server: str, origin: str) -> None:
+    top = tree({"requirements.txt": requirements})
+    settings = resolve(environ={}, project={})
+    assert choose_server("web:app", "ASGI", detect.look(top, settings), settings, versions.get) == (server, origin)
+
+
+@pytest.mark.parametrize("interface", ["python", "shell", "command"])
+def test_programs_are_their_own_servers(tree: Tree, interface: str) -> None:
+    settings = resolve(environ={}, project={})
+    facts = detect.look(tree({"requirements.txt": "gunicorn\n"}), settings)
+    assert choose_server("x", interface, facts, settings) == (interface, "it listens by itself")
+    settings = resolve(environ={"TAXIWAY_SERVER": "gunicorn"}, project={})
+    with pytest.raises(UnsupportedInterfaceError, match=rf"Servers that can: {interface}\."):
+        choose_server("x", interface, facts, settings)
 
 
 def test_unknown_server(tree: Tree) -> None:
-    with pytest.raises(UnknownServerError, match=r"Unknown server uwsgi \(TAXIWAY_SERVER\)"):
-        plan(tree({"app.py": FLASK}), {"TAXIWAY_SERVER": "uwsgi"})
+    with pytest.raises(UnknownServerError, match=r"Unknown server daphne \(TAXIWAY_SERVER\)"):
+        plan(tree({"app.py": FLASK}), {"TAXIWAY_SERVER": "daphne"})
 
 
 @pytest.mark.parametrize(
@@ -137,9 +169,14 @@ def test_unknown_server(tree: Tree) -> None:
     ],
 )
 def test_asgi(tree: Tree, files: dict[str, str], environ: dict[str, str], app: str) -> None:
+    found = plan(tree(files), environ)
+    assert (found.app, found.interface, found.server) == (app, "ASGI", "uvicorn")
     with pytest.raises(UnsupportedInterfaceError) as caught:
-        plan(tree(files), environ)
-    assert str(caught.value).splitlines()[0] == f"The application {app} speaks ASGI, which the server mod_wsgi doesn't."
+        plan(tree(files), environ | {"TAXIWAY_SERVER": "mod_wsgi"})
+    assert str(caught.value).splitlines()[:2] == [
+        f"The application {app} speaks ASGI, which the server mod_wsgi (TAXIWAY_SERVER) can't run.",
+        "Servers that can: gunicorn, uvicorn.",
+    ]
 
 
 def test_nothing_to_start(tree: Tree) -> None:

@@ -9,9 +9,9 @@ from trees import Tree
 
 from taxiway import servers
 from taxiway.errors import IncompleteExpressionError, UnknownServerError
-from taxiway.launch_plan import LaunchPlan
+from taxiway.launch_plan import PROGRAMS, LaunchPlan
 from taxiway.layout import Layout
-from taxiway.servers import Command, Launch, gunicorn, mod_wsgi
+from taxiway.servers import Command, Launch, gunicorn, mod_wsgi, uvicorn
 from taxiway.settings import resolve
 from taxiway.sizing import Size
 
@@ -24,12 +24,14 @@ def launch(
     root: str = "/opt/app-root",
     home: str = ".",
     static: tuple[tuple[str, str], ...] = (),
+    interface: str = "WSGI",
 ) -> Launch:
     plan = LaunchPlan(
+        interface=interface,
         app="web:app",
         home=home,
         server=server,
-        server_version=version,
+        servers={server: version},
         framework=None,
         django_settings=None,
         static=static,
@@ -264,11 +266,46 @@ def test_mod_wsgi_with_settings() -> None:
 @pytest.mark.parametrize("name", servers.NAMES)
 def test_load(name: str) -> None:
     server = servers.load(name)
-    assert name == server.PACKAGE
+    assert (None if name in PROGRAMS else name) == server.PACKAGE
+    assert set(server.INTERFACES) <= set(servers.DEFAULTS)
     assert isinstance(server.SERVES_STATIC, bool)
 
 
-@pytest.mark.parametrize("name", ["uwsgi", "Gunicorn", "", "os", "gunicorn.x"])
+@pytest.mark.parametrize("interface", servers.DEFAULTS)
+def test_defaults_fit(interface: str) -> None:
+    assert servers.DEFAULTS[interface] in servers.fitting(interface)
+
+
+@pytest.mark.parametrize(
+    ("server", "version", "worker"),
+    [("gunicorn", "25.1.0", "asgi"), ("gunicorn", "23.0.0", "uvicorn.workers.UvicornWorker")],
+)
+def test_gunicorn_with_asgi(server: str, version: str, worker: str) -> None:
+    argv = gunicorn.command(launch(server, version=version, interface="ASGI")).argv
+    assert argv[argv.index("--worker-class") + 1] == worker
+    assert argv[-1] == "taxiway_runtime.asgi:application"
+
+
+def test_uvicorn() -> None:
+    environ = {"TAXIWAY_SERVER_ARGS": "--log-level $LEVEL", "LEVEL": "debug", "PORT": "9000"}
+    assert uvicorn.command(launch("uvicorn", interface="ASGI", environ=environ)) == Command(
+        argv=(
+            "/opt/app-root/bin/uvicorn",
+            *("--host", "0.0.0.0"),
+            *("--port", "9000"),
+            *("--workers", "3"),
+            *("--timeout-graceful-shutdown", "20"),
+            *("--timeout-keep-alive", "75"),
+            "--no-proxy-headers",
+            "--no-server-header",
+            *("--log-level", "debug"),
+            "taxiway_runtime.asgi:application",
+        ),
+        unset=("FORWARDED_ALLOW_IPS",),
+    )
+
+
+@pytest.mark.parametrize("name", ["daphne", "Gunicorn", "", "os", "gunicorn.x"])
 def test_unknown_server(name: str) -> None:
-    with pytest.raises(UnknownServerError, match=r"Expected one of: mod_wsgi, gunicorn\."):
+    with pytest.raises(UnknownServerError, match=r"Expected one of: mod_wsgi, gunicorn, uvicorn, "):
         servers.load(name, "TAXIWAY_SERVER")

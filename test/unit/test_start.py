@@ -8,18 +8,26 @@ from pathlib import Path
 import pytest
 from trees import Tree
 
-from taxiway import launch_plan, sizing, start
-from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, MissingVariablesError, ServerNotBuiltError
+from taxiway import launch_plan, servers, sizing, start
+from taxiway.errors import (
+    CannotExecError,
+    CannotWriteError,
+    CommandFailedError,
+    MissingVariablesError,
+    ServerNotBuiltError,
+    UnsupportedInterfaceError,
+)
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout, runtime_path
 from taxiway.servers import Command
 from taxiway.sizing import MIB, Limits
 
 PLAN = LaunchPlan(
+    interface="WSGI",
     app="web:app",
     home="site",
     server="gunicorn",
-    server_version="26.0.0",
+    servers={"gunicorn": "26.0.0"},
     framework="django",
     django_settings="site.settings",
     static=(),
@@ -56,6 +64,7 @@ def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
         "PORT": "8080",
         "WEB_CONCURRENCY": "2",
         "TAXIWAY_APP": "web:app",
+        "TAXIWAY_SERVER": "gunicorn",
         "TAXIWAY_PLAN": layout.launch_plan,
         "TAXIWAY_PROXY": '{"trust":[],"headers":[],"hops":null,"engine":"middleware"}',
         "DJANGO_SETTINGS_MODULE": "site.settings",
@@ -114,11 +123,33 @@ def test_services_of_kubernetes(layout: Layout) -> None:
 
 
 def test_another_server_than_the_build_s(layout: Layout) -> None:
-    """Only the build can install one, and prepare the static files for it."""
-    expected = r"built for the server gunicorn, but TAXIWAY_SERVER asks for mod_wsgi"
+    """Any that is installed and fits may be chosen; only the build can install one."""
+    expected = r"The server mod_wsgi \(TAXIWAY_SERVER\) isn't installed in this image; it has gunicorn\."
     with pytest.raises(ServerNotBuiltError, match=expected):
         start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout)
+    with pytest.raises(UnsupportedInterfaceError, match=r"\(TAXIWAY_SERVER\) can't run.\nServers that can: mod_wsgi, gunicorn\."):
+        start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "uvicorn"}, layout)
+    plan = PLAN._replace(servers={"gunicorn": "26.0.0", "mod_wsgi": "6.1.1"})
+    _, env = start.prepare(plan, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout)
+    assert env["TAXIWAY_SERVER"] == "mod_wsgi"
     start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "gunicorn"}, layout)
+
+
+@pytest.mark.parametrize(
+    ("interface", "app", "argv"),
+    [
+        ("python", "web/main.py", ("{bin}/python", "web/main.py", "--level", "3")),
+        ("shell", "app.sh", ("{source}/site/app.sh", "--level", "3")),
+        ("command", "cd web && ./serve --port $PORT", ("bash", "-c", "cd web && ./serve --port $PORT")),
+    ],
+)
+def test_programs(layout: Layout, interface: str, app: str, argv: tuple[str, ...]) -> None:
+    """They listen at PORT by themselves; a variable that names an import string isn't for them."""
+    plan = PLAN._replace(interface=interface, server=interface, app=app, servers={})
+    environ = {"TAXIWAY_SERVER_ARGS": "--level 3", "APP_MODULE": "web:app", "PORT": "9000"}
+    command, env = start.prepare(plan, {}, environ, layout)
+    assert command.argv == tuple(word.format(bin=layout.bin, source=layout.source) for word in argv)
+    assert (env["PORT"], env["TAXIWAY_APP"]) == ("9000", app)
 
 
 def test_dry_run(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
@@ -214,10 +245,11 @@ HEAVY = (
 
 
 @pytest.mark.programs
-@pytest.mark.parametrize("server", ["gunicorn", "mod_wsgi"])
+@pytest.mark.parametrize("server", servers.NAMES)
 def test_a_start_imports_little(layout: Layout, server: str) -> None:
     """Each container start pays for what is imported, on a tenth of a CPU many times over."""
-    launch_plan.write(PLAN._replace(server=server), layout.launch_plan)
+    interface = servers.load(server).INTERFACES[0]
+    launch_plan.write(PLAN._replace(server=server, interface=interface), layout.launch_plan)
     program = (
         "import sys\n"
         f"sys.path.insert(0, {str(Path(start.__file__).parents[1])!r})\n"

@@ -40,6 +40,7 @@ def serve(tree: Tree) -> Serve:
             "PYTHONPATH": f"{top}:{runtime_path()}",
             "TAXIWAY_APP": app,
             "TAXIWAY_PLAN": f"{top}/plan.json",
+            "TAXIWAY_SERVER": plan["server"],
         }
         return json.loads(
             subprocess.run([sys.executable, "-c", f"{IMPORT}{show}"], env=env, capture_output=True, check=True).stdout

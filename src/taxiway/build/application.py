@@ -8,13 +8,12 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from taxiway import console
-from taxiway.detect.entry_points import WSGI
-from taxiway.errors import BadEntryPointError, CollectstaticError, UnsupportedInterfaceError
+from taxiway.errors import BadEntryPointError, CollectstaticError
 from taxiway.layout import Layout, runtime_path
 from taxiway.plan import BuildPlan
 from taxiway.process import run
@@ -28,18 +27,18 @@ class Inspection:
 
     interface: str | None
     """`WSGI`, `ASGI`, or None where the import failed for want of something that only the running container has."""
-    error: str
+    error: str = ""
     """Why the import failed."""
     settings_failed: bool = False
     """Whether it was Django's settings that couldn't be loaded."""
-    static_url: str | None
-    static_root: str | None
+    static_url: str | None = None
+    static_root: str | None = None
     """Where collectstatic puts files; None where Django's staticfiles application isn't used."""
     static_root_supplied: bool = False
     """Whether the settings have no STATIC_ROOT, so that it is taxiway's."""
-    serves_static: bool
+    serves_static: bool = False
     """Whether the application has middleware for static files."""
-    placeholders: Mapping[str, str]
+    placeholders: Mapping[str, str] = field(default_factory=dict)
 
 
 def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Inspection:
@@ -47,7 +46,6 @@ def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Insp
 
     Raises:
         BadEntryPointError: Its module or name doesn't exist, or it is no application.
-        UnsupportedInterfaceError: It isn't a WSGI application.
     """
     placeholders: dict[str, str] = {}
     while True:
@@ -58,11 +56,8 @@ def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Insp
         placeholders[missing] = placeholder(missing)
     if answer.get("wrong"):
         raise BadEntryPointError(plan.app, plan.origins["app"], answer["wrong"])
-    interface = answer.get("interface")
-    if interface not in {WSGI, None}:
-        raise UnsupportedInterfaceError(plan.app, interface, plan.server)
     return Inspection(
-        interface=interface,
+        interface=answer.get("interface"),
         error=answer.get("error", ""),
         settings_failed=answer.get("settings_failed", False),
         static_url=answer.get("static_url"),

@@ -26,7 +26,7 @@ def command(source: Path, *, as_json: bool) -> None:
     tell(plan, console.say)
     for line in plan.unpinned:
         console.say(f"not pinned: {line}")
-    added = server_distributions(plan, facts.requirements)
+    added = server_distributions(plan, lambda name: bool(facts.requirements and facts.requirements.find(name)))
     if added:
         console.say(f"from the builder image: {', '.join(added)}")
     if plan.framework == "django":

@@ -1,20 +1,22 @@
 """The servers: one module each, one line in the table below.
 
-Each module has `PACKAGE`, the distribution that brings the server, and `command`, which writes its command line.
+Each module has `PACKAGE`, the distribution that brings the server, `INTERFACES`, what it can run, and `command`, which writes its
+command line. This package is on the way of every container start.
 """
 
+import os
 from collections.abc import Mapping
 from importlib import import_module
 from typing import NamedTuple, Protocol, cast
 
-from taxiway.errors import UnknownServerError
-from taxiway.launch_plan import LaunchPlan
+from taxiway.errors import UnknownServerError, UnsupportedInterfaceError
+from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, PYTHON, SHELL, WSGI, LaunchPlan
 from taxiway.layout import Layout
 from taxiway.settings import Settings
 from taxiway.sizing import Size
 
-APPLICATION = "taxiway_runtime.wsgi"  # wraps the application; standard library only
-NAMES = ("mod_wsgi", "gunicorn")  # the first is the default
+NAMES = ("mod_wsgi", "gunicorn", "uvicorn", *PROGRAMS)  # where an application pins several that fit, the first one is chosen
+DEFAULTS = {WSGI: "mod_wsgi", ASGI: "uvicorn", PYTHON: "python", SHELL: "shell", COMMAND: "command"}
 
 
 class Launch(NamedTuple):
@@ -27,6 +29,16 @@ class Launch(NamedTuple):
     environ: Mapping[str, str]
     writable: str
     """A directory for what the server writes while it runs."""
+
+    @property
+    def module(self) -> str:
+        """The module with `application`, which wraps the user's; standard library only."""
+        return f"taxiway_runtime.{self.plan.interface.lower()}"
+
+    @property
+    def home(self) -> str:
+        """The application's directory."""
+        return os.path.normpath(os.path.join(self.layout.source, self.plan.home))
 
 
 class Command(NamedTuple):
@@ -47,7 +59,11 @@ class Command(NamedTuple):
 class Server(Protocol):
     """What a module of this package offers."""
 
-    PACKAGE: str
+    PACKAGE: str | None
+    """The distribution; None for a program of the application's own."""
+    REQUIRES: tuple[str, ...]
+    """The distributions that it needs, and the builder image has wheels of."""
+    INTERFACES: tuple[str, ...]
     SERVES_STATIC: bool
     """Whether the server serves static files itself; elsewhere middleware in front of the application does."""
 
@@ -64,3 +80,19 @@ def load(name: str, origin: str = "default") -> Server:
     if name not in NAMES:
         raise UnknownServerError(name, origin, NAMES)
     return cast("Server", import_module(f"taxiway.servers.{name}"))
+
+
+def fitting(interface: str) -> tuple[str, ...]:
+    """List the servers that can run an interface."""
+    return tuple(name for name in NAMES if interface in load(name).INTERFACES)
+
+
+def require_fit(name: str, app: str, interface: str, origin: str) -> None:
+    """Refuse a server that can't run an application.
+
+    Raises:
+        UnknownServerError: There is none of that name.
+        UnsupportedInterfaceError: It is for other applications.
+    """
+    if interface not in load(name, origin).INTERFACES:
+        raise UnsupportedInterfaceError(app, interface, name, origin, fitting(interface))

@@ -7,10 +7,13 @@ import os
 from collections.abc import Sequence
 
 from taxiway.arguments import split
-from taxiway.servers import APPLICATION, Command, Launch
+from taxiway.launch_plan import ASGI, WSGI
+from taxiway.servers import Command, Launch
 from taxiway.settings import variable
 
 PACKAGE = "gunicorn"
+REQUIRES: tuple[str, ...] = ()
+INTERFACES = (WSGI, ASGI)
 SERVES_STATIC = False
 
 _BIND = ("-b", "--bind")
@@ -25,8 +28,13 @@ def command(launch: Launch) -> Command:
     )
     config = _config_file(launch, own)
     configured = _configured_names(config) if config else frozenset[str]()
+    installed = launch.plan.servers.get("gunicorn", "")
+    if launch.plan.interface == WSGI:
+        worker = "gthread"
+    else:
+        worker = "asgi" if has_asgi_worker(installed) else "uvicorn.workers.UvicornWorker"
     defaults: list[tuple[str, tuple[str, ...]]] = [
-        ("worker_class", ("--worker-class", "gthread")),
+        ("worker_class", ("--worker-class", worker)),
         ("workers", ("--workers", str(launch.size.processes))),
         ("threads", ("--threads", str(launch.size.threads))),
         ("timeout", ("--timeout", str(settings.request_timeout))),
@@ -38,7 +46,7 @@ def command(launch: Launch) -> Command:
         ("forwarded_allow_ips", ("--forwarded-allow-ips", "")),
         ("accesslog", ("--access-logfile", "-")),
     ]
-    if _version(launch.plan.server_version) >= (25, 1):
+    if _version(installed) >= (25, 1):
         # It would be made below HOME, which an arbitrary UID with a read-only root can't write.
         defaults.append(("control_socket_disable", ("--no-control-socket",)))
     argv = [os.path.join(launch.layout.bin, "gunicorn")]
@@ -50,21 +58,25 @@ def command(launch: Launch) -> Command:
         if name not in configured:
             argv += words
     return Command(
-        argv=(*argv, *own, f"{APPLICATION}:application"),
+        argv=(*argv, *own, f"{launch.module}:application"),
         unset=("GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS"),
     )
 
 
+def has_asgi_worker(version: str) -> bool:
+    """Tell whether this version brings a complete worker for ASGI."""
+    return _version(version) >= (25, 1)
+
+
 def _config_file(launch: Launch, own: Sequence[str]) -> str | None:
     """Return the configuration to read: as told, or gunicorn.conf.py in the application's directory or the source's top."""
-    home = os.path.join(launch.layout.source, launch.plan.home)
     told = variable(launch.environ, "APP_CONFIG") or None
     for word, following in zip(own, (*own[1:], ""), strict=False):
         if word in {"-c", "--config"}:
             told = following
         elif word.startswith(("-c", "--config=")):
             told = word.removeprefix("--config=").removeprefix("-c")
-    for directory in (home,) if told else (home, launch.layout.source):
+    for directory in (launch.home,) if told else (launch.home, launch.layout.source):
         path = os.path.normpath(os.path.join(directory, told or "gunicorn.conf.py"))
         if os.path.isfile(path):
             return path

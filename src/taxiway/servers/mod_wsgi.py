@@ -8,9 +8,12 @@ so the configuration is only generated and the script run through bash. SIGTERM 
 import os
 
 from taxiway.arguments import split
-from taxiway.servers import APPLICATION, Command, Launch
+from taxiway.launch_plan import WSGI
+from taxiway.servers import Command, Launch
 
 PACKAGE = "mod_wsgi"
+REQUIRES: tuple[str, ...] = ()
+INTERFACES = (WSGI,)
 SERVES_STATIC = True
 
 _SIGTERM, _SIGWINCH = 15, 28
@@ -24,10 +27,10 @@ def command(launch: Launch) -> Command:
     setup = [
         os.path.join(launch.layout.bin, "mod_wsgi-express"),
         "setup-server",
-        APPLICATION,
+        launch.module,
         *("--application-type", "module"),
         *("--callable-object", "application"),
-        *("--working-directory", os.path.normpath(os.path.join(launch.layout.source, launch.plan.home))),
+        *("--working-directory", launch.home),
         *("--port", str(settings.port)),
         *("--processes", str(launch.size.processes)),
         *("--threads", str(launch.size.threads)),

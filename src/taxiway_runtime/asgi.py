@@ -1,0 +1,10 @@
+"""The ASGI application that every server runs: the user's, composed as `wsgi` does it for WSGI.
+
+`TAXIWAY_APP` names the application.
+"""
+
+import os
+
+from taxiway_runtime.loading import load
+
+application = load(os.environ["TAXIWAY_APP"])
