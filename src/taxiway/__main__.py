@@ -28,7 +28,7 @@ def main() -> None:
     except Exception:  # noqa: BLE001  # whatever it is, the user has to learn that it isn't their fault
         import traceback  # noqa: PLC0415
 
-        traceback.print_exc()
+        sys.stderr.write(console.masked(traceback.format_exc()))
         console.error(f"This is a bug in taxiway {__version__}. Please report it with the lines above.", "bug")
         sys.exit(BUG_STATUS)
 

@@ -5,6 +5,7 @@ ask for, collectstatic, bytecode, permissions, launch plan. Each step is announc
 """
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -15,7 +16,8 @@ from urllib.parse import urlsplit
 from taxiway import console, environment, hooks, launch_plan, proxy, servers, variables
 from taxiway.build import application, artifacts, bytecode, permissions, source
 from taxiway.configuration import read_project
-from taxiway.dependencies import install
+from taxiway.dependencies import credentials, install, installer
+from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
 from taxiway.errors import CollectstaticError, ServerMissingError
@@ -41,10 +43,12 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         TaxiwayError: A step failed; its text says what was run, what failed and what to do.
     """
     os.umask(0o002)  # group 0 has to be able to use what is written
+    started_s = time.time()
     Path(layout.launch_plan).unlink(missing_ok=True)  # an image that is built upon must not start with its old plan
+    settings = resolve_settings(environ, upload, warn=lambda _: None)  # warned below, where all count
+    given = _read_credentials(settings.credentials, upload, environ)
     with _Step("Installing the source") as step:
-        keep_git = resolve_settings(environ, upload, warn=lambda _: None).keep_git  # warned below, where all count
-        step.result = f"{source.install(upload, Path(layout.source), keep_git=keep_git)} files"
+        step.result = f"{source.install(upload, Path(layout.source), keep_git=settings.keep_git)} files"
     hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
     with _Step("Looking at the application"):
         settings = resolve_settings(environ, Path(layout.source))
@@ -56,7 +60,8 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         if warning := proxy.decide(settings, plan.server).warning:
             console.warn(warning)
     env = _environment(environ, layout, plan.home)
-    _install_dependencies(plan, facts.requirements, saved, layout, env)
+    with tempfile.TemporaryDirectory() as private:
+        _install_dependencies(plan, facts.requirements, saved, layout, installer.environment(env, given, private))
     hooks.run(layout.source, "build", env)
     if plan.interface in PROGRAMS:
         inspection = application.Inspection(interface=plan.interface)  # importing it would run it
@@ -83,11 +88,25 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         inspection = application.without_static(inspection)
     with _Step("Compiling to bytecode"):
         bytecode.compile_application(layout, env)
+    if given.secrets:
+        with _Step("Looking for credentials in what was written") as step:
+            step.result = f"none in {credentials.check(given.secrets, layout, started_s)} files"
     launch = _launch_plan(plan, inspection, layout, project, project_origin)
     launch_plan.write(launch, layout.launch_plan)
     with _Step("Opening the files to group 0") as step:
         step.result = f"{permissions.open_to_group(Path(layout.app_root))} changed"
     console.step(f"Built. It will start {launch.app} under {launch.server} {launch.servers.get(launch.server, '')}".rstrip())
+
+
+def _read_credentials(directory: str, source: Path, environ: Mapping[str, str]) -> Credentials:
+    """Read what the build was given, and hide it in all output from here on."""
+    given = credentials.read(Path(directory), environment.load_files(environ, str(source), environment.BUILD))
+    console.hide(secret.value for secret in given.secrets)
+    if given.files:
+        console.step(f"Credentials from {directory}: {', '.join(given.files)}")
+    if variables := credentials.variables(environ):
+        console.warn(credentials.warning(variables, directory))
+    return given
 
 
 def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:

@@ -4,7 +4,7 @@ S2I keeps only the first kilobyte of a failing assemble's stderr for its report,
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 
@@ -21,9 +21,24 @@ def join(argv: Sequence[str]) -> str:
     return " ".join(map(quote, argv))
 
 
+_hidden: list[str] = []
+
+
+def hide(values: Iterable[str]) -> None:
+    """Print asterisks in place of these values from now on."""
+    _hidden[:] = sorted({*_hidden, *filter(None, values)}, key=len, reverse=True)
+
+
+def masked(text: str) -> str:
+    """Return a text with asterisks in place of hidden values."""
+    for value in _hidden:
+        text = text.replace(value, "****")
+    return text
+
+
 def say(text: str) -> None:
     """Print a line of progress."""
-    print(text, flush=True)  # noqa: T201
+    print(masked(text), flush=True)  # noqa: T201
 
 
 def step(text: str) -> None:
@@ -43,13 +58,13 @@ def command(argv: Sequence[str]) -> None:
 
 def warn(text: str) -> None:
     """Print a warning."""
-    print(f"warning: {_for_s2i(text)}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"warning: {_for_s2i(masked(text))}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def error(text: str, code: str) -> None:
     """Print an expected failure with its code."""
     sys.stdout.flush()
-    print(f"error: {_for_s2i(text)}\n\n[{code}]", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"error: {_for_s2i(masked(text))}\n\n[{code}]", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _for_s2i(text: str) -> str:

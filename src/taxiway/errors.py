@@ -313,6 +313,46 @@ class DependenciesError(TaxiwayError):
         )
 
 
+class FilesDifferError(TaxiwayError):
+    """Installed files aren't those that were installed."""
+
+    code = "files-differ"
+    exit_status = 4
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"Of the installed files, {len(problems)} aren't as their packages' RECORD has them:{_listing(problems)}\n\n"
+            "If nothing was meant to change them, don't trust this image: build it again from the lock."
+        )
+
+
+class SecretFoundError(TaxiwayError):
+    """A credential is in a file that the build wrote."""
+
+    code = "secret-in-image"
+    exit_status = 4
+
+    def __init__(self, places: Sequence[str]) -> None:
+        super().__init__(
+            f"Credentials of the package index are in what the build wrote:{_listing(places[:5])}\n\n"
+            "They would be in the image, so the build ends here. Take them out of the source, or out of what a hook writes;\n"
+            "who has read the files knows them, so change them on the index if they were published."
+        )
+
+
+class BadCredentialsError(TaxiwayError):
+    """A file of credentials can't be read."""
+
+    code = "bad-credentials"
+    exit_status = 2
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(
+            f"Couldn't read the credentials {path}: {reason}.\n\n"
+            "Correct the file, and let group 0 read it: the build runs as user 1001 in group 0."
+        )
+
+
 class HookNotExecutableError(TaxiwayError):
     """A hook without its run bit."""
 

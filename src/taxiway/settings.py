@@ -63,6 +63,7 @@ class Settings(NamedTuple):
     static: tuple[str, ...]
     collectstatic: bool
     keep_git: bool
+    credentials: str
     trust_proxy: tuple[str, ...]
     trust_proxy_headers: tuple[str, ...]
     trust_proxy_hops: int | None
@@ -206,6 +207,12 @@ SETTINGS = (
         peers=("!DISABLE_COLLECTSTATIC",),
     ),
     Setting("keep-git", FLAG, False, "Whether the image keeps the source's .git directory."),  # noqa: FBT003
+    Setting(
+        "credentials",
+        TEXT,
+        "/etc/taxiway/credentials",
+        "Directory of netrc, pip.conf, uv.toml and ca.crt, mounted for the build alone.",
+    ),
     Setting(
         "trust-proxy",
         Kind("addresses, networks, unix, * or presets", _listed),

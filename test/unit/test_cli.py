@@ -26,6 +26,7 @@ COMMANDS = {
     "save-artifacts": "installed dependencies to stdout",
     "assemble-runtime": "built application in place",
     "start": "Start the application",
+    "verify": "the hook verify",
     "image": "Build the image",
     "completion": "completion script",
 }

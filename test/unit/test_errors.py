@@ -18,6 +18,7 @@ CLASSES = [
 # Stable: scripts and pipelines rely on them.
 STATUSES = {
     "bad-config-file": 2,
+    "bad-credentials": 2,
     "bad-env-table": 2,
     "bad-processes": 2,
     "bad-proxy-policy": 2,
@@ -36,6 +37,8 @@ STATUSES = {
     "unsupported-interface": 3,
     "bad-requirements": 4,
     "dependencies-failed": 4,
+    "files-differ": 4,
+    "secret-in-image": 4,
     "server-missing": 4,
     "environment-file-failed": 5,
     "hook-failed": 5,

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from trees import Tree
 
-from taxiway.dependencies import install
+from taxiway.dependencies import install, installer
+from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.pins import PinnedList
 from taxiway.errors import DependenciesError, ServerMissingError
 from taxiway.layout import Layout
@@ -179,7 +180,7 @@ def test_installed_version(tree: Tree, directory: str, package: str, version: st
     ],
 )
 def test_installer_environment(environ: dict[str, str], expected: dict[str, str]) -> None:
-    found = install.installer_environment(environ)
+    found = installer.environment(environ, Credentials(), "")
     assert found.items() >= expected.items()
     assert found.items() >= {"UV_NO_PROGRESS": "1"}.items()
     assert {"UV_SYSTEM_CERTS", "UV_PYTHON_DOWNLOADS"} <= set(found)

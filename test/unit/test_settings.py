@@ -36,6 +36,7 @@ def test_defaults() -> None:
         trust_proxy_headers=(),
         trust_proxy_hops=None,
         proxy_engine="middleware",
+        credentials="/etc/taxiway/credentials",
         origins=found.origins,
     )
     assert set(found.origins.values()) == {"default"}

@@ -17,6 +17,7 @@ _COMMANDS = {
     "save-artifacts": "save_artifacts",
     "assemble-runtime": "assemble_runtime",
     "start": "start",
+    "verify": "verify",
     "image": "image",
     "completion": "completion",
 }

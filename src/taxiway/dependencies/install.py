@@ -13,21 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from taxiway import console
+from taxiway.dependencies.installer import listed
 from taxiway.dependencies.pins import PinnedList
 from taxiway.errors import DependenciesError, ServerMissingError
 from taxiway.layout import Layout, wheelhouse
 from taxiway.process import run
 
 RECIPE = "1"  # raise it when the same requirements would be installed differently
-
-# pip's own variables, as uv calls them; s2i-python-container's users set the former.
-_UV_NAMES = {
-    "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
-    "PIP_EXTRA_INDEX_URL": "UV_INDEX",
-    "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
-    "PIP_FIND_LINKS": "UV_FIND_LINKS",
-    "PIP_NO_INDEX": "UV_NO_INDEX",
-}
 
 
 def dependencies_key(requirements: PinnedList | None, extra: Sequence[str], interpreter: str) -> dict[str, str]:
@@ -87,7 +79,7 @@ def install_requirements(file: Path, *, require_hashes: bool, layout: Layout, en
     env = dict(environ)
     if house := wheelhouse():
         # mod_wsgi can't be compiled in the builder image; its wheel is here, if that version is asked for.
-        told = environ.get("UV_FIND_LINKS", "").strip() or _listed(environ.get("PIP_FIND_LINKS", ""))
+        told = environ.get("UV_FIND_LINKS", "").strip() or listed(environ.get("PIP_FIND_LINKS", ""))
         env["UV_FIND_LINKS"] = ",".join(filter(None, (told, house)))
     _uv(argv, layout, env)
 
@@ -155,30 +147,9 @@ def installed_version(package: str, layout: Layout) -> str | None:
     return None
 
 
-def installer_environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for the installer: pip's variables under uv's names, the system's certificates."""
-    env = {name: value for name, value in environ.items() if name != "VIRTUAL_ENV"}
-    for pip_name, uv_name in _UV_NAMES.items():
-        if value := environ.get(pip_name, "").strip():
-            env.setdefault(uv_name, _listed(value) if uv_name == "UV_FIND_LINKS" else value)
-    # uv brings its own list of authorities; a company's stands in the system's.
-    env.setdefault("UV_SYSTEM_CERTS", "1")
-    env.setdefault("UV_PYTHON_DOWNLOADS", "never")
-    if not environ.get("UV_CACHE_DIR"):
-        env["UV_NO_CACHE"] = "1"
-    env.setdefault("UV_LINK_MODE", "copy" if environ.get("UV_CACHE_DIR") else "hardlink")
-    env["UV_NO_PROGRESS"] = "1"
-    return env
-
-
-def _listed(value: str) -> str:
-    """Separate by commas, as uv wants places to be, what pip wants separated by blanks."""
-    return ",".join(value.split())
-
-
 def _uv(argv: list[str], layout: Layout, environ: Mapping[str, str]) -> None:
     beside = os.path.join(os.path.dirname(sys.executable), "uv")
     program = beside if os.access(beside, os.X_OK) else "uv"
-    result = run([program, *argv[1:]], env=installer_environment(environ), cwd=layout.source)
+    result = run([program, *argv[1:]], env=environ, cwd=layout.source)
     if result.status:
         raise DependenciesError(console.join(argv), result.reason, result.output)

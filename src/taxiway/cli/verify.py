@@ -1,0 +1,40 @@
+"""taxiway verify."""
+
+import os
+
+import click
+
+from taxiway import console, environment, hooks
+from taxiway.dependencies import records
+from taxiway.errors import FilesDifferError
+from taxiway.layout import Layout
+
+
+@click.command("verify", short_help="Run the hook verify, or check the installed files.")
+@click.option("--files", is_flag=True, help="Compare every installed file with the hash in its package's RECORD.")
+def command(*, files: bool) -> None:
+    """Run the application's own check, the hook verify, in the environment of a start.
+
+    With --files: read every file of the installed dependencies, and compare it with the hash that its package's RECORD
+    has. Ends with an error that lists what differs.
+    """
+    layout = Layout.from_environ(os.environ)
+    if files:
+        verify_files(layout)
+        return
+    env = environment.load_files(os.environ, layout.source, environment.DEPLOY)
+    if not hooks.run(layout.source, "verify", environment.for_application(env, layout, ".")):
+        console.step("There is no hook verify; nothing was checked")
+
+
+def verify_files(layout: Layout) -> None:
+    """Rehash every installed file.
+
+    Raises:
+        FilesDifferError: Some aren't what was installed.
+    """
+    found = records.distributions(layout)
+    problems = [line for distribution in found for line in records.differences(distribution)]
+    if problems:
+        raise FilesDifferError(problems)
+    console.step(f"{len(found)} packages have the files that were installed")
