@@ -43,12 +43,10 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         TaxiwayError: A step failed; its text says what was run, what failed and what to do.
     """
     os.umask(0o002)  # group 0 has to be able to use what is written
-    started_s = time.time()
     Path(layout.launch_plan).unlink(missing_ok=True)  # an image that is built upon must not start with its old plan
     settings = resolve_settings(environ, upload, warn=lambda _: None)  # warned below, where all count
     given = _read_credentials(settings.credentials, upload, environ)
-    with _Step("Installing the source") as step:
-        step.result = f"{source.install(upload, Path(layout.source), keep_git=settings.keep_git)} files"
+    _install_source(upload, layout, keep_git=settings.keep_git)
     hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
     with _Step("Looking at the application"):
         settings = resolve_settings(environ, Path(layout.source))
@@ -60,8 +58,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         if warning := proxy.decide(settings, plan.server).warning:
             console.warn(warning)
     env = _environment(environ, layout, plan.home)
-    with tempfile.TemporaryDirectory() as private:
-        _install_dependencies(plan, facts.requirements, saved, layout, installer.environment(env, given, private))
+    _install_dependencies(plan, facts.requirements, saved, layout, env, given=given)
     hooks.run(layout.source, "build", env)
     if plan.interface in PROGRAMS:
         inspection = application.Inspection(interface=plan.interface)  # importing it would run it
@@ -77,7 +74,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
         with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
             lines = install.server_packages(missing, layout.app_root)
-            install.install_from_wheelhouse(lines, layout=layout, environ=env)
+            install.install_from_wheelhouse(lines, layout=layout, environ=installer.environment(env, Credentials(), ""))
     if inspection.settings_failed and plan.collectstatic:
         raise CollectstaticError("settings that can't be loaded", inspection.error)
     if inspection.static_root and plan.collectstatic:
@@ -88,9 +85,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         inspection = application.without_static(inspection)
     with _Step("Compiling to bytecode"):
         bytecode.compile_application(layout, env)
-    if given.secrets:
-        with _Step("Looking for credentials in what was written") as step:
-            step.result = f"none in {credentials.check(given.secrets, layout, started_s)} files"
+    _look_for_secrets(given, layout)
     launch = _launch_plan(plan, inspection, layout, project, project_origin)
     launch_plan.write(launch, layout.launch_plan)
     with _Step("Opening the files to group 0") as step:
@@ -104,9 +99,20 @@ def _read_credentials(directory: str, source: Path, environ: Mapping[str, str]) 
     console.hide(secret.value for secret in given.secrets)
     if given.files:
         console.step(f"Credentials from {directory}: {', '.join(given.files)}")
-    if variables := credentials.variables(environ):
-        console.warn(credentials.warning(variables, directory))
+    if found := credentials.variables(environ):
+        console.warn(credentials.warning(found, directory))
     return given
+
+
+def _install_source(upload: Path, layout: Layout, *, keep_git: bool) -> None:
+    with _Step("Installing the source") as step:
+        step.result = f"{source.install(upload, Path(layout.source), keep_git=keep_git)} files"
+
+
+def _look_for_secrets(given: Credentials, layout: Layout) -> None:
+    if given.secrets:
+        with _Step("Looking for credentials in what was written") as step:
+            step.result = f"none in {credentials.check(given.secrets, layout, given.since_s)} files"
 
 
 def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:
@@ -150,7 +156,13 @@ def server_distributions(plan: BuildPlan, has: Callable[[str], bool]) -> list[st
 
 
 def _install_dependencies(
-    plan: BuildPlan, requirements: PinnedList | None, saved: Path, layout: Layout, env: Mapping[str, str]
+    plan: BuildPlan,
+    requirements: PinnedList | None,
+    saved: Path,
+    layout: Layout,
+    env: Mapping[str, str],
+    *,
+    given: Credentials,
 ) -> None:
     # What the server needs is installed once the application has shown its interface; what is known of it decides as well.
     extra = server_distributions(plan, lambda name: bool(requirements and requirements.find(name)))
@@ -172,7 +184,9 @@ def _install_dependencies(
             )
         if plan.requirements:
             file = Path(layout.source, plan.requirements)
-            install.install_requirements(file, require_hashes=plan.require_hashes, layout=layout, environ=env)
+            with tempfile.TemporaryDirectory() as private:
+                own = installer.environment(env, given, private)
+                install.install_requirements(file, require_hashes=plan.require_hashes, layout=layout, environ=own)
         install.remember(layout, key)
 
 

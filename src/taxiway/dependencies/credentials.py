@@ -9,6 +9,7 @@ import configparser
 import netrc
 import os
 import re
+import time
 import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -47,6 +48,8 @@ class Credentials:
     uv: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The indexes of uv.toml, by the names of pip's variables."""
     secrets: tuple[Secret, ...] = ()
+    since_s: float = field(default_factory=time.time, compare=False)
+    """When they were read, which is when the build begins."""
 
 
 def read(directory: Path, environ: Mapping[str, str]) -> Credentials:
