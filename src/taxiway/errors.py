@@ -56,6 +56,20 @@ class BadSettingError(TaxiwayError):
         )
 
 
+class BadFrontEndError(TaxiwayError):
+    """Options of `taxiway proxy` that can't be used."""
+
+    code = "bad-front-end"
+    exit_status = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"No front end can be configured from this:{_listing(problems)}\n\n"
+            "An example: taxiway proxy nginx --host blog.example.com --upstream 127.0.0.1:8080 \\\n"
+            "  --certificate /etc/ssl/blog.pem --key /etc/ssl/blog.key"
+        )
+
+
 class BadProxyPolicyError(TaxiwayError):
     """Settings of trusted proxies that can't be used, or not together."""
 

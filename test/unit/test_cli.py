@@ -28,6 +28,7 @@ COMMANDS = {
     "start": "Start the application",
     "verify": "the hook verify",
     "image": "Build the image",
+    "proxy": "configuration of a front end",
     "completion": "completion script",
 }
 

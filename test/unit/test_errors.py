@@ -20,6 +20,7 @@ STATUSES = {
     "bad-config-file": 2,
     "bad-credentials": 2,
     "bad-env-table": 2,
+    "bad-front-end": 2,
     "bad-processes": 2,
     "bad-proxy-policy": 2,
     "bad-server-args": 2,

@@ -19,6 +19,7 @@ _COMMANDS = {
     "start": "start",
     "verify": "verify",
     "image": "image",
+    "proxy": "proxy",
     "completion": "completion",
 }
 
@@ -44,6 +45,7 @@ def taxiway() -> None:
     What will be built and started, and why:    taxiway plan
     An image without the s2i tool:              taxiway image NAME
     All settings, with value and origin:        taxiway settings
+    The front end's configuration:              taxiway proxy nginx --host NAME ...
     """
 
 

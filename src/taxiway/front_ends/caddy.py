@@ -1,0 +1,108 @@
+"""Caddy: a whole Caddyfile. Written for 2.6 and later.
+
+Facts, by its documentation: `X-Forwarded-For`, `-Proto` and `-Host` of clients are replaced unless `trusted_proxies` has them;
+`header_up` comes after Connection's headers were taken away; names with a `*` at both ends are compared by what is in between.
+"""
+
+from taxiway.front_ends import (
+    CONNECT_TIMEOUT_S,
+    HOST,
+    KEEP_ALIVE_S,
+    PORT,
+    PREFIX,
+    PROTO,
+    FrontEnd,
+    Site,
+    block,
+    introduction,
+)
+
+
+def render(front_end: FrontEnd) -> str:
+    """Write the configuration."""
+    lines = introduction(
+        front_end,
+        "Caddy",
+        "Write it to /etc/caddy/Caddyfile. Check it with: caddy validate --config /etc/caddy/Caddyfile",
+        *(["Caddy gets the certificates itself (ACME), so the names have to lead here."] * (front_end.tls and not front_end.certificate)),
+    )
+    lines += ["", *block("", *_global(front_end))[0:0]]
+    lines += ["{", *("    " + line for line in _global(front_end)), "}"]
+    lines += ["", "# Names that nobody knows."]
+    lines += block(f"http://:{front_end.http_port}", "respond 421")
+    if front_end.tls:
+        own = [f"tls {' '.join(front_end.files(front_end.sites[0]))}"] if front_end.certificate else ["tls internal"]
+        lines += block(f"https://:{front_end.https_port}", *own, "respond 421")
+    for site in front_end.sites:
+        lines += ["", f"# {site.host}"]
+        if front_end.tls:
+            lines += block(f"http://{site.host}:{front_end.http_port}", f"redir {front_end.url(site)}{{uri}} 308")
+        lines += _site(front_end, site)
+    return "\n".join(lines) + "\n"
+
+
+def _global(front_end: FrontEnd) -> list[str]:
+    lines = [f"http_port {front_end.http_port}"]
+    if front_end.tls:
+        lines += [f"https_port {front_end.https_port}"]
+    return [*lines, "auto_https disable_redirects  # they are written below"]
+
+
+def _site(front_end: FrontEnd, site: Site) -> list[str]:
+    lines = []
+    if front_end.certificate:
+        lines += [f"tls {' '.join(front_end.files(site))}"]
+    lines += ["request_body {", f"    max_size {front_end.max_body_bytes}", "}"]
+    lines += [
+        "# Only an upgrade to a WebSocket gets through (an upgrade to h2c would be a way around this front end).",
+        "@other_upgrade {",
+        "    header Upgrade *",
+        "    not header Upgrade websocket",
+        "}",
+        "request_header @other_upgrade -Upgrade",
+    ]
+    proxy = _proxy(front_end, site)
+    if front_end.prefix:
+        lines += [f"redir {front_end.prefix} {front_end.url(site)}{front_end.prefix}/ 308"]
+        lines += block(f"handle_path {front_end.prefix}/*", *proxy)
+        lines += block("handle", "respond 404")
+    else:
+        lines += proxy
+    return block(f"{front_end.scheme}://{site.host}:{front_end.port}", *lines)
+
+
+def _proxy(front_end: FrontEnd, site: Site) -> list[str]:
+    own = {PROTO: front_end.scheme, HOST: front_end.authority(site), PORT: str(front_end.port)}
+    lines = []
+    if front_end.behind:
+        lines += [f"trusted_proxies {' '.join(front_end.behind)}", ""]
+    lines += ["# No header of proxies gets through, in any spelling.", "header_up -*_*"]
+    lines += [f"header_up -{header}" for header in front_end.stripped]
+    lines += ["", "# The trusted headers; X-Forwarded-For is set by Caddy itself.", f"header_up Host {front_end.authority(site)}"]
+    before = []
+    for header, value in own.items():
+        name = f"taxiway_{header.lower().rpartition('-')[2]}"
+        if front_end.behind:
+            before += [f"map {{http.request.header.{header}}} {{{name}}} {{", '    ~^(.+)$ "${1}"', f"    default {value}", "}"]
+            value = f"{{{name}}}"
+        lines += [f"header_up {header} {value}"]
+    if front_end.prefix:
+        lines += [f"header_up {PREFIX} {front_end.prefix}"]
+    lines += ["", *block("transport http", *_transport(front_end))]
+    proxy = block(f"reverse_proxy {site.upstream}", *lines)
+    if not before:
+        return proxy
+    strip = [f"request_header @direct -{header}" for header in own]
+    return [
+        "# What the proxies in front of this one say is kept; from others it is replaced.",
+        f"@direct not remote_ip {' '.join(front_end.behind)}",
+        *block("route", *strip, *before, *proxy),
+    ]
+
+
+def _transport(front_end: FrontEnd) -> list[str]:
+    return [
+        f"dial_timeout {CONNECT_TIMEOUT_S}s",
+        f"response_header_timeout {front_end.read_timeout_s}s",
+        f"keepalive {KEEP_ALIVE_S}s",
+    ]

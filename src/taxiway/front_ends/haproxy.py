@@ -1,0 +1,107 @@
+"""HAProxy: a whole haproxy.cfg. Written for 2.6 and later.
+
+Facts, by its configuration manual: header names are compared in lower case; `del-header -m` takes names by pattern; the
+redirects and denials of a backend work as those of a frontend; `req.body_size` is what Content-Length announces.
+"""
+
+from taxiway.front_ends import (
+    CONNECT_TIMEOUT_S,
+    FOR,
+    HOST,
+    KEEP_ALIVE_S,
+    PORT,
+    PREFIX,
+    PROTO,
+    TUNNEL_TIMEOUT_S,
+    FrontEnd,
+    Site,
+    indent,
+    introduction,
+)
+
+
+def render(front_end: FrontEnd) -> str:
+    """Write the configuration."""
+    lines = introduction(
+        front_end,
+        "HAProxy",
+        "Write it to /etc/haproxy/haproxy.cfg. Check it with: haproxy -c -f /etc/haproxy/haproxy.cfg",
+        *(["The certificate's file holds the key as well, or the key is beside it: the same name with .key added."] * front_end.tls),
+    )
+    lines += ["", "global", *indent(["log stdout format raw daemon"])]
+    if front_end.tls:
+        lines += indent(["ssl-default-bind-options ssl-min-ver TLSv1.2"])
+    lines += ["", "defaults"]
+    lines += indent(
+        [
+            "mode http",
+            "log global",
+            "option httplog",
+            f"timeout connect {CONNECT_TIMEOUT_S}s",
+            f"timeout client {front_end.read_timeout_s}s",
+            f"timeout server {front_end.read_timeout_s}s",
+            "timeout http-request 30s",
+            f"timeout http-keep-alive {KEEP_ALIVE_S}s",
+            f"timeout tunnel {TUNNEL_TIMEOUT_S}s  # a WebSocket: the longest silence",
+        ]
+    )
+    lines += ["", "frontend taxiway", *indent(_frontend(front_end))]
+    lines += ["", "# Names that nobody knows.", "backend taxiway_unknown"]
+    lines += indent(['http-request return status 421 content-type text/plain string "unknown host"'])
+    for site in front_end.sites:
+        lines += ["", f"backend {site.host}", *indent(_site(front_end, site))]
+    return "\n".join(lines) + "\n"
+
+
+def _frontend(front_end: FrontEnd) -> list[str]:
+    lines = [f"bind :{front_end.http_port}", f"bind [::]:{front_end.http_port} v6only"]
+    if front_end.tls:
+        files = dict.fromkeys(front_end.files(site)[0] for site in front_end.sites)
+        tls = " ".join(["ssl", *(f"crt {file}" for file in files), "alpn h2,http/1.1"])
+        lines += [f"bind :{front_end.https_port} {tls}", f"bind [::]:{front_end.https_port} v6only {tls}"]
+    lines += [
+        "",
+        "# No header of proxies gets through, in any spelling: what the application trusts is set below.",
+        "http-request del-header _ -m sub",
+    ]
+    lines += [f"http-request del-header {header}" for header in front_end.stripped]
+    trusted = [f"http-request del-header {header}" for header in front_end.headers]
+    if front_end.behind:
+        lines += ["# What the proxies in front of this one say is kept."]
+        lines += [f"acl from_proxy src {' '.join(front_end.behind)}", *(f"{line} unless from_proxy" for line in trusted)]
+    else:
+        lines += trusted
+    lines += [
+        "# Only an upgrade to a WebSocket gets through (an upgrade to h2c would be a way around this front end).",
+        "http-request del-header Upgrade unless { req.hdr(upgrade) -i -m str websocket }",
+        "",
+    ]
+    lines += [f"use_backend {site.host} if {{ req.hdr(host),host_only,lower -m str {site.host} }}" for site in front_end.sites]
+    return [*lines, "default_backend taxiway_unknown"]
+
+
+def _site(front_end: FrontEnd, site: Site) -> list[str]:
+    lines = []
+    if front_end.tls:
+        lines += [f"http-request redirect code 308 location {front_end.url(site)}%[pathq] unless {{ ssl_fc }}"]
+    lines += [
+        "# The length that a request announces; a chunked one is limited by the application's server.",
+        f"http-request deny deny_status 413 if {{ req.body_size gt {front_end.max_body_bytes} }}",
+    ]
+    if front_end.prefix:
+        lines += [
+            f"http-request redirect code 308 location {front_end.url(site)}{front_end.prefix}/ if {{ path {front_end.prefix} }}",
+            f'http-request return status 404 content-type text/plain string "not found" unless {{ path_beg {front_end.prefix}/ }}',
+            f"http-request replace-path {front_end.prefix}(/.*) \\1",
+        ]
+    lines += [
+        "# The trusted headers.",
+        f"http-request add-header {FOR} %[src]",
+        f"http-request set-header Host {front_end.authority(site)}",
+    ]
+    for header, value in ((PROTO, front_end.scheme), (HOST, front_end.authority(site)), (PORT, front_end.port)):
+        kept = f" unless {{ req.hdr({header}) -m found }}" if front_end.behind else ""
+        lines += [f"http-request set-header {header} {value}{kept}"]
+    if front_end.prefix:
+        lines += [f"http-request set-header {PREFIX} {front_end.prefix}"]
+    return [*lines, f"server application {site.upstream}"]
