@@ -1,9 +1,9 @@
 """Configurations of front ends: one module each, one line in the table below.
 
-Each module has a docstring that says what the text was tried with, and `render`, a pure function from what was asked for to the text.
-A front end sets exactly the headers that the application is told to trust, to values of its own: the name and the port of a
-site are written into the configuration as they are, so nothing of a request's Host gets through. All other
-proxy headers are taken away, and with them what a CGI-like server couldn't tell from them: underscores in the place of dashes.
+Each module has `render`, a pure function from what was asked for to the text. A front end sets exactly the headers that the
+application is told to trust, to values of its own: the name and the port of a site are written into the configuration as they
+are, so nothing of a request's Host gets through. All other headers of proxies are taken away, and with them what a server like
+CGI couldn't tell from them: underscores in the place of dashes.
 """
 
 import ipaddress
@@ -35,14 +35,14 @@ OTHERS = (
 
 MAX_BODY_BYTES = 1024**3  # the limit that taxiway sets where a server has one
 CONNECT_TIMEOUT_S = 5
-# The servers keep an idle connection for 75 s; the front end drops it earlier, so that it never sends a request into a closing one.
+# The servers keep an idle connection for 75 s; the front end drops it earlier, so as not to send a request into a closing one.
 KEEP_ALIVE_S = 60
 TUNNEL_TIMEOUT_S = 3600  # an idle WebSocket
 _ABOVE_SERVER_S = 5  # the server's own time limit is met first, and its answer gets through
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}(?<!-)"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")  # RFC 1123, section 2.1
-_PATH = re.compile(r"/[\w./{}+@-]+", re.ASCII)
+_PATH = re.compile(r"/[\w./+@-]+", re.ASCII)
 _PREFIX = re.compile(r"(/(?!\.{1,2}(/|\Z))[\w.~-]+)+", re.ASCII)
 
 
@@ -133,7 +133,7 @@ def render(name: str, front_end: FrontEnd) -> str:
     return cast("Renderer", import_module(f"taxiway.front_ends.{name.replace('-', '_')}")).render(front_end)
 
 
-def parse(  # noqa: C901  # one check after the other
+def parse(
     name: str,
     *,
     hosts: Sequence[str],
@@ -149,38 +149,24 @@ def parse(  # noqa: C901  # one check after the other
     addresses: Sequence[str],
     request_timeout_s: int,
 ) -> FrontEnd:
-    """Check what was asked for.
+    """Check what was asked for, in the words of the command line.
 
     Raises:
         BadFrontEndError: Something of it can't be used; all of that is named.
     """
     problems: list[str] = []
-    pairs = [(host, upstream or "") for host in hosts]
-    for text in sites:
-        host, _, to = text.partition("=")
-        pairs.append((host, to))
+    pairs = [(host, upstream) for host in hosts] + [(host, to) for host, _, to in (text.partition("=") for text in sites)]
+    found = tuple(Site(host=host.lower(), upstream=to) for host, to in pairs if to is not None)
     if not pairs:
         problems.append("no site: give --host NAME --upstream ADDRESS:PORT, or --site NAME=ADDRESS:PORT")
-    elif hosts and not upstream:
+    elif hosts and upstream is None:
         problems.append("--host without --upstream: where does the application listen?")
-    elif upstream and not hosts:
+    elif upstream is not None and not hosts:
         problems.append("--upstream without --host: which name is it for?")
-    found = tuple(Site(host=host.lower(), upstream=to) for host, to in pairs)
-    problems += _wrong_sites(name, [site for site in found if site.upstream or site.host not in hosts])
-    own_certificates = name in {"caddy", ROUTE}
-    if (certificate is None) != (key is None) and name != "haproxy":
-        problems.append("--certificate and --key belong together")
-    if http_only and (certificate or key):
-        problems.append("--http-only has no use for --certificate and --key")
-    elif not (http_only or certificate or own_certificates):
-        problems.append("no certificate: give --certificate FILE --key FILE, or --http-only behind a proxy that ends TLS itself")
-    if name == ROUTE and (certificate or key):
-        problems.append("--certificate, --key: a Route has the router's own certificate; put another one into spec.tls")
-    if name == "haproxy" and key not in {None, f"{certificate}.key"}:
-        problems.append(f"--key {key!r}: HAProxy reads the key from the certificate's own file, or from {certificate}.key")
-    for option, file in (("--certificate", certificate), ("--key", key)):
-        if file and not (_PATH.fullmatch(file) and not re.search("[{}]", file.replace("{host}", ""))):
-            problems.append(f"{option} {file!r}: expected an absolute path of letters, digits and ./_+@-, {{host}} for a site's name")
+    problems += _wrong_sites(name, found)
+    problems += _wrong_tls(name, certificate, key, http_only=http_only)
+    if name == ROUTE and (http_port, https_port) != (80, 443):
+        problems.append("--http-port, --https-port: a Route has the router's ports")
     if not http_only and http_port == https_port:
         problems.append(f"--http-port and --https-port are both {http_port}")
     if prefix.rstrip("/") and not _PREFIX.fullmatch(prefix.rstrip("/")):
@@ -205,13 +191,32 @@ def parse(  # noqa: C901  # one check after the other
     )
 
 
+def _wrong_tls(name: str, certificate: str | None, key: str | None, *, http_only: bool) -> Iterator[str]:
+    if name == ROUTE and (certificate or key):
+        yield "--certificate, --key: a Route has the router's own certificate; put another one into spec.tls"
+    elif http_only and (certificate or key):
+        yield "--http-only has no use for --certificate and --key"
+    elif not (http_only or certificate or key or name in {"caddy", ROUTE}):
+        yield "no certificate: give --certificate FILE --key FILE, or --http-only behind a proxy that ends TLS itself"
+    elif name == "haproxy":
+        if certificate and key not in {None, f"{certificate}.key"}:
+            yield f"--key {key!r}: HAProxy reads the key from the certificate's own file, or from {certificate}.key"
+    elif (certificate is None) != (key is None):
+        yield "--certificate and --key belong together"
+    for option, file in (("--certificate", certificate), ("--key", key)):
+        if file and not _PATH.fullmatch(file.replace("{host}", "")):
+            yield f"{option} {file!r}: expected an absolute path of letters, digits and ./_+@-, {{host}} for a site's name"
+
+
 def _wrong_sites(name: str, sites: Sequence[Site]) -> Iterator[str]:
     """Yield what is wrong with sites; their texts are told as Python writes them, so that nothing of them is invisible."""
     for site in sites:
         if not _NAME.fullmatch(site.host):
             yield f"host {site.host!r}: expected a name such as blog.example.com"
         if not _is_upstream(name, site.upstream):
-            expected = "SERVICE:PORT, such as blog:8080" if name == ROUTE else "ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"
+            expected = (
+                "SERVICE:PORT, such as blog:8080" if name == ROUTE else "ADDRESS:PORT, such as 127.0.0.1:8080 or [::1]:8080"
+            )
             yield f"upstream {site.upstream!r} of {site.host!r}: expected {expected}"
     hosts = [site.host for site in sites]
     for host in sorted({host for host in hosts if hosts.count(host) > 1}):

@@ -1,12 +1,24 @@
 """Apache's httpd: a file of virtual hosts. Written for 2.4.47 and later.
 
 Facts, by its documentation and by trying: `RequestHeader` runs before mod_proxy builds the request for the application, and
-`ProxyAddHeaders Off` keeps mod_proxy from adding headers of its own. mod_proxy takes away each header that the request's Connection names,
-those that were just set included, so Connection is reduced to what it is for. Header names with underscores can be found by a
-pattern (mod_setenvif), but only taken away by their exact name: such requests are refused.
+`ProxyAddHeaders Off` keeps mod_proxy from adding headers of its own. mod_proxy takes away each header that the request's
+Connection names, those that were just set included, so Connection is reduced to what it is for. Header names with underscores
+can be found by a pattern (mod_setenvif), but only taken away by their exact name: such requests are refused.
 """
 
-from taxiway.front_ends import CONNECT_TIMEOUT_S, FOR, HOST, KEEP_ALIVE_S, PORT, PREFIX, PROTO, FrontEnd, Site, introduction
+from taxiway.front_ends import (
+    CONNECT_TIMEOUT_S,
+    FOR,
+    HOST,
+    KEEP_ALIVE_S,
+    PORT,
+    PREFIX,
+    PROTO,
+    FrontEnd,
+    Site,
+    indent,
+    introduction,
+)
 
 _MODULES = "headers proxy_http setenvif"
 
@@ -37,7 +49,7 @@ def render(front_end: FrontEnd) -> str:
 
 
 def _host(port: int, *lines: str) -> list[str]:
-    return [f"<VirtualHost *:{port}>", *("    " + line if line else "" for line in lines), "</VirtualHost>"]
+    return [f"<VirtualHost *:{port}>", *indent(lines), "</VirtualHost>"]
 
 
 def _tls(certificate: str, key: str) -> list[str]:
@@ -96,7 +108,7 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
     ]
     options = f"upgrade=websocket connectiontimeout={CONNECT_TIMEOUT_S} ttl={KEEP_ALIVE_S}"
     if front_end.prefix:
-        lines += [f'RedirectMatch 308 "^{front_end.prefix}$" {front_end.url(site)}{front_end.prefix}/'.replace(".", "\\.", 0)]
+        lines += [f'RedirectMatch 308 "^{front_end.prefix}$" {front_end.url(site)}{front_end.prefix}/']
     lines += [f"ProxyPass {front_end.prefix}/ http://{site.upstream}/ {options}"]
     if front_end.prefix:
         lines += [f'RedirectMatch 404 "^(?!{front_end.prefix}/|{front_end.prefix}$)"']
@@ -104,7 +116,7 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
 
 
 def _beginnings(headers: tuple[str, ...]) -> str:
-    """Write a pattern of how the headers' names begin; and of variables of CGI, which gunicorn takes from a peer that it trusts."""
+    """Write a pattern of how the names begin; and of variables of CGI, which gunicorn takes from a peer that it trusts."""
     names = [header.lower().split("-") for header in headers]
     after_x = "|".join(dict.fromkeys(words[1] for words in names if words[0] == "x"))
     others = dict.fromkeys("[-_]".join(words[:2]) for words in names if words[0] != "x" and len(words) > 1)

@@ -14,6 +14,7 @@ from taxiway.front_ends import (
     FrontEnd,
     Site,
     block,
+    indent,
     introduction,
 )
 
@@ -24,10 +25,12 @@ def render(front_end: FrontEnd) -> str:
         front_end,
         "Caddy",
         "Write it to /etc/caddy/Caddyfile. Check it with: caddy validate --config /etc/caddy/Caddyfile",
-        *(["Caddy gets the certificates itself (ACME), so the names have to lead here."] * (front_end.tls and not front_end.certificate)),
+        *(
+            ["Caddy gets the certificates itself (ACME), so the names have to lead here."]
+            * (front_end.tls and not front_end.certificate)
+        ),
     )
-    lines += ["", *block("", *_global(front_end))[0:0]]
-    lines += ["{", *("    " + line for line in _global(front_end)), "}"]
+    lines += ["", "{", *indent(_global(front_end)), "}"]
     lines += ["", "# Names that nobody knows."]
     lines += block(f"http://:{front_end.http_port}", "respond 421")
     if front_end.tls:
@@ -84,8 +87,7 @@ def _proxy(front_end: FrontEnd, site: Site) -> list[str]:
         name = f"taxiway_{header.lower().rpartition('-')[2]}"
         if front_end.behind:
             before += [f"map {{http.request.header.{header}}} {{{name}}} {{", '    ~^(.+)$ "${1}"', f"    default {value}", "}"]
-            value = f"{{{name}}}"
-        lines += [f"header_up {header} {value}"]
+        lines += [f"header_up {header} {f'{{{name}}}' if front_end.behind else value}"]
     if front_end.prefix:
         lines += [f"header_up {PREFIX} {front_end.prefix}"]
     lines += ["", *block("transport http", *_transport(front_end))]

@@ -26,7 +26,10 @@ def render(front_end: FrontEnd) -> str:
         front_end,
         "HAProxy",
         "Write it to /etc/haproxy/haproxy.cfg. Check it with: haproxy -c -f /etc/haproxy/haproxy.cfg",
-        *(["The certificate's file holds the key as well, or the key is beside it: the same name with .key added."] * front_end.tls),
+        *(
+            ["The certificate's file holds the key as well, or the key is beside it: the same name with .key added."]
+            * front_end.tls
+        ),
     )
     lines += ["", "global", *indent(["log stdout format raw daemon"])]
     if front_end.tls:
@@ -89,10 +92,11 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
         f"http-request deny deny_status 413 if {{ req.body_size gt {front_end.max_body_bytes} }}",
     ]
     if front_end.prefix:
+        mount = front_end.prefix
         lines += [
-            f"http-request redirect code 308 location {front_end.url(site)}{front_end.prefix}/ if {{ path {front_end.prefix} }}",
-            f'http-request return status 404 content-type text/plain string "not found" unless {{ path_beg {front_end.prefix}/ }}',
-            f"http-request replace-path {front_end.prefix}(/.*) \\1",
+            f"http-request redirect code 308 location {front_end.url(site)}{mount}/ if {{ path {mount} }}",
+            f'http-request return status 404 content-type text/plain string "not found" unless {{ path_beg {mount}/ }}',
+            f"http-request replace-path {mount}(/.*) \\1",
         ]
     lines += [
         "# The trusted headers.",

@@ -1,7 +1,7 @@
 """nginx: a file for /etc/nginx/conf.d. Written for 1.19.4 and later.
 
-Facts, by its documentation: `proxy_set_header` with an empty value takes a header away; headers with an underscore in their name are
-dropped unless `underscores_in_headers` is on in the default server; `$realip_remote_addr` is the peer's address.
+Facts, by its documentation: `proxy_set_header` with an empty value takes a header away; headers with an underscore in their
+name are dropped unless `underscores_in_headers` is on in the default server; `$realip_remote_addr` is the peer's address.
 """
 
 from taxiway.front_ends import (
@@ -35,7 +35,10 @@ def render(front_end: FrontEnd) -> str:
     if front_end.behind:
         lines += _maps(front_end)
     for upstream in dict.fromkeys(site.upstream for site in front_end.sites):
-        lines += ["", *block(f"upstream {_name(upstream)}", f"server {upstream};", "keepalive 16;", f"keepalive_timeout {KEEP_ALIVE_S}s;")]
+        lines += [
+            "",
+            *block(f"upstream {_name(upstream)}", f"server {upstream};", "keepalive 16;", f"keepalive_timeout {KEEP_ALIVE_S}s;"),
+        ]
     lines += ["", "# Names that nobody knows."]
     refuse = ["server_name _;", "underscores_in_headers off;"]
     if front_end.tls:

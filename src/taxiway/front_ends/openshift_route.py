@@ -1,8 +1,8 @@
 """OpenShift: a Route for each site.
 
-Facts, by its documentation, "Route-specific annotations": the router's default, `append`, keeps what a client made up beside its own
-values; `replace` doesn't. It sets X-Forwarded-For, -Host, -Port, -Proto and Forwarded; other headers of proxies reach
-the application, whose policy throws them away. Names that no Route has are answered with 503. There is no limit of the body's size.
+Facts, by its documentation, "Route-specific annotations": the router's default, `append`, keeps what a client made up beside its
+own values; `replace` doesn't. It sets X-Forwarded-For, -Host, -Port, -Proto and Forwarded; other headers of proxies reach the
+application, whose policy throws them away. Names that no Route has are answered with 503. The body's size has no limit.
 """
 
 from taxiway.front_ends import PREFIX, TUNNEL_TIMEOUT_S, FrontEnd, Site, introduction
@@ -13,8 +13,8 @@ def render(front_end: FrontEnd) -> str:
     lines = introduction(
         front_end,
         "Routes of OpenShift",
-        "Create them with: oc apply -f FILE. The preset openshift stands for the networks of its default configuration; for others",
-        "see: oc get network.config/cluster -o yaml",
+        "Create them with: oc apply -f FILE. The preset openshift stands for the networks of its default configuration;",
+        "to see those of a cluster: oc get network.config/cluster -o yaml",
     )
     for site in front_end.sites:
         lines += ["---", *_route(front_end, site)]

@@ -1,8 +1,8 @@
 """Traefik: a file of its dynamic configuration. Written by the documentation of version 3, and not tried with Traefik itself.
 
-Facts, by its documentation: X-Forwarded-* and X-Real-Ip of clients are thrown away unless the entry point's `trustedIPs` has them; an
-empty value in `customRequestHeaders` takes a header away; names that no router has are answered with 404. There is no limit of
-the body's size that doesn't collect the whole body first, so the application's server limits it.
+Facts, by its documentation: X-Forwarded-* and X-Real-Ip of clients are thrown away unless the entry point's `trustedIPs` has
+them; an empty value in `customRequestHeaders` takes a header away; names that no router has are answered with 404. There is no
+limit of the body's size that doesn't collect the whole body first, so the application's server limits it.
 """
 
 from taxiway.front_ends import (
@@ -55,7 +55,13 @@ def _http(front_end: FrontEnd) -> list[str]:
     lines += ["services:"]
     for site in front_end.sites:
         lines += indent(
-            [f'"{site.host}":', "  loadBalancer:", "    serversTransport: taxiway", "    servers:", f'      - url: "http://{site.upstream}"'],
+            [
+                f'"{site.host}":',
+                "  loadBalancer:",
+                "    serversTransport: taxiway",
+                "    servers:",
+                f'      - url: "http://{site.upstream}"',
+            ],
             2,
         )
     lines += ["serversTransports:", "  taxiway:", "    forwardingTimeouts:"]
@@ -88,7 +94,13 @@ def _router(front_end: FrontEnd, site: Site, path: str) -> list[str]:
     lines += [f"  middlewares: [{', '.join(middlewares)}]"]
     if front_end.tls:
         lines += ["  tls: {}"]
-        lines += [f'"{site.host}-http":', rule, "  entryPoints: [web]", f'  service: "{site.host}"', "  middlewares: [taxiway-https]"]
+        lines += [
+            f'"{site.host}-http":',
+            rule,
+            "  entryPoints: [web]",
+            f'  service: "{site.host}"',
+            "  middlewares: [taxiway-https]",
+        ]
     return lines
 
 
