@@ -5,6 +5,7 @@
 
 import os
 
+from taxiway_runtime import proxy
 from taxiway_runtime.loading import load
 
-application = load(os.environ["TAXIWAY_APP"])
+application = proxy.asgi(load(os.environ["TAXIWAY_APP"]), proxy.read_policy(os.environ))

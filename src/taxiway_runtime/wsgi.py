@@ -1,4 +1,4 @@
-"""The WSGI application that every server runs: the user's, with static files in front where the server serves none.
+"""The WSGI application that every server runs: the user's, with static files in front where the server serves none, then `proxy`.
 
 `TAXIWAY_APP` names the application, `TAXIWAY_SERVER` the server, `TAXIWAY_PLAN` the launch plan.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from taxiway_runtime import proxy
 from taxiway_runtime.loading import load
 
 
@@ -30,4 +31,4 @@ def _application() -> Callable[..., Any]:
     return application
 
 
-application = _application()
+application = proxy.wsgi(_application(), proxy.read_policy(os.environ))

@@ -48,8 +48,9 @@ def launch(
 
 def gunicorn_command(environ: Mapping[str, str] | None = None, *, root: Path | None = None, home: str = ".") -> tuple[str, ...]:
     found = gunicorn.command(launch("gunicorn", environ=environ, root=str(root or "/opt/app-root"), home=home))
-    assert found.argv[-1] == "taxiway_runtime.wsgi:application"
-    return found.argv[1:-1]
+    # Nothing comes after it: neither arguments nor a configuration file make gunicorn believe proxies.
+    assert found.argv[-3:] == ("--forwarded-allow-ips", "", "taxiway_runtime.wsgi:application")
+    return found.argv[1:-3]
 
 
 def test_gunicorn() -> None:
@@ -64,9 +65,9 @@ def test_gunicorn() -> None:
             *("--graceful-timeout", "20"),
             *("--keep-alive", "75"),
             *("--worker-tmp-dir", "/dev/shm"),
-            *("--forwarded-allow-ips", ""),
             *("--access-logfile", "-"),
             "--no-control-socket",
+            *("--forwarded-allow-ips", ""),
             "taxiway_runtime.wsgi:application",
         ),
         unset=("GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS"),
@@ -96,9 +97,9 @@ def test_no_control_socket_since_25_1(version: str, *, has: bool) -> None:
         ({}, [("--bind", "0.0.0.0:8080")]),
         ({"PORT": "9000"}, [("--bind", "0.0.0.0:9000")]),
         ({"TAXIWAY_SERVER_ARGS": "--bind 127.0.0.1:1"}, [("--bind", "127.0.0.1:1")]),
-        ({"TAXIWAY_SERVER_ARGS": "--bind=[::]:$PORT", "PORT": "9"}, [("--bind=[::]:9", "taxiway_runtime.wsgi:application")]),
+        ({"TAXIWAY_SERVER_ARGS": "--bind=[::]:$PORT", "PORT": "9"}, [("--bind=[::]:9", "--forwarded-allow-ips")]),
         ({"TAXIWAY_SERVER_ARGS": "-b :1"}, [("-b", ":1")]),
-        ({"TAXIWAY_SERVER_ARGS": "-b:1"}, [("-b:1", "taxiway_runtime.wsgi:application")]),
+        ({"TAXIWAY_SERVER_ARGS": "-b:1"}, [("-b:1", "--forwarded-allow-ips")]),
         ({"GUNICORN_CMD_ARGS": "--bind unix:/tmp/s"}, [("--bind", "unix:/tmp/s")]),
         ({"GUNICORN_CMD_ARGS": '"--bind unix:/tmp/s"'}, [("--bind", "unix:/tmp/s")]),  # quotes from .s2i/environment
         # The peer drops its bind as soon as anything is set, and listens on the loopback address.
@@ -132,6 +133,7 @@ from shared import graceful_timeout, wait as keepalive
 bind = "unix:/tmp/socket"
 if multiprocessing.cpu_count() > 2:
     workers: int = 7
+forwarded_allow_ips = "*"
 # threads = 2
 def when_ready(server):
     timeout = 5
@@ -151,7 +153,6 @@ def test_names_of_the_configuration_file_win(tree: Tree) -> None:
         *("--threads", "8"),
         *("--timeout", "60"),
         *("--worker-tmp-dir", "/dev/shm"),
-        *("--forwarded-allow-ips", ""),
         *("--access-logfile", "-"),
         "--no-control-socket",
     )
@@ -263,6 +264,23 @@ def test_mod_wsgi_with_settings() -> None:
     assert "GracefulShutdownTimeout 5\n" in found.files[0][1]
 
 
+def test_mod_wsgi_enforces_the_policy_about_proxies_itself() -> None:
+    environ = {"TAXIWAY_TRUST_PROXY": "10.0.0.0/8 ::1", "TAXIWAY_TRUST_PROXY_HEADERS": "X-Forwarded-For X-Forwarded-Proto"}
+    for engine, words in (
+        ("middleware", ()),
+        (
+            "native",
+            (
+                *("--trust-proxy-header", "X-Forwarded-For", "--trust-proxy-header", "X-Forwarded-Proto"),
+                *("--trust-proxy", "10.0.0.0/8", "--trust-proxy", "::1/128"),
+            ),
+        ),
+    ):
+        found = mod_wsgi.command(launch("mod_wsgi", environ={**environ, "TAXIWAY_PROXY_ENGINE": engine})).prepare
+        assert tuple(word for word in found if word in words) == words
+        assert ("--trust-proxy" in found) == bool(words)
+
+
 @pytest.mark.parametrize("name", servers.NAMES)
 def test_load(name: str) -> None:
     server = servers.load(name)
@@ -296,9 +314,9 @@ def test_uvicorn() -> None:
             *("--workers", "3"),
             *("--timeout-graceful-shutdown", "20"),
             *("--timeout-keep-alive", "75"),
-            "--no-proxy-headers",
             "--no-server-header",
             *("--log-level", "debug"),
+            "--no-proxy-headers",
             "taxiway_runtime.asgi:application",
         ),
         unset=("FORWARDED_ALLOW_IPS",),

@@ -22,7 +22,7 @@ class WhiteNoise:
 WEB = "def create_app(): return app\ndef app(environ, start_response): ...\n"
 IMPORT = "import json\nfrom taxiway_runtime import wsgi\n"
 SHOW = """\
-found = wsgi.application
+found = wsgi._application()
 print(json.dumps([type(found).__name__, getattr(found, "files", []), getattr(found, "application", found).__name__]))
 """
 

@@ -42,8 +42,6 @@ def command(launch: Launch) -> Command:
         # Longer than the idle time of common proxies, so that it is the proxy who closes a connection.
         ("keepalive", ("--keep-alive", "75")),
         ("worker_tmp_dir", ("--worker-tmp-dir", "/dev/shm")),  # noqa: S108  # a heartbeat file on an overlay file system can stall
-        # Nothing is trusted until told; the default believes X-Forwarded-Proto from the loopback address.
-        ("forwarded_allow_ips", ("--forwarded-allow-ips", "")),
         ("accesslog", ("--access-logfile", "-")),
     ]
     if _version(installed) >= (25, 1):
@@ -58,7 +56,8 @@ def command(launch: Launch) -> Command:
         if name not in configured:
             argv += words
     return Command(
-        argv=(*argv, *own, f"{launch.module}:application"),
+        # Whose proxy headers count is taxiway's policy alone; gunicorn would believe X-Forwarded-Proto from the loopback address.
+        argv=(*argv, *own, "--forwarded-allow-ips", "", f"{launch.module}:application"),
         unset=("GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS"),
     )
 

@@ -7,9 +7,11 @@ so the configuration is only generated and the script run through bash. SIGTERM 
 
 import os
 
+from taxiway import proxy
 from taxiway.arguments import split
 from taxiway.launch_plan import WSGI
 from taxiway.servers import Command, Launch
+from taxiway.settings import NATIVE
 
 PACKAGE = "mod_wsgi"
 REQUIRES: tuple[str, ...] = ()
@@ -50,6 +52,12 @@ def command(launch: Launch) -> Command:
     ]
     for url, directory in launch.plan.static:
         setup += ["--url-alias", url.rstrip("/") or "/", directory]
+    policy = proxy.decide(settings, launch.plan.server)
+    if policy.engine == NATIVE:
+        for name in policy.headers:
+            setup += ["--trust-proxy-header", name]
+        for network in policy.trust:
+            setup += ["--trust-proxy", network]
     setup += split(settings.server_args, launch.environ, settings.origin("server_args"))
     return Command(
         fresh=root,

@@ -27,9 +27,9 @@ def command(launch: Launch) -> Command:
             *("--workers", str(launch.size.processes)),
             *("--timeout-graceful-shutdown", str(settings.graceful_timeout)),
             *("--timeout-keep-alive", "75"),  # longer than the idle time of common proxies
-            "--no-proxy-headers",
             "--no-server-header",
             *split(settings.server_args, launch.environ, settings.origin("server_args")),
+            "--no-proxy-headers",  # whose count is taxiway's policy alone
             f"{launch.module}:application",
         ),
         unset=("FORWARDED_ALLOW_IPS",),
