@@ -78,6 +78,7 @@ RUN set -eux; \
         libc6-dev \
         libffi-dev \
         libmariadb-dev \
+        libnss-wrapper \
         libpq-dev \
         make \
         media-types \
@@ -102,6 +103,7 @@ RUN set -eux; \
         apache2-bin \
         ca-certificates \
         dumb-init \
+        libnss-wrapper \
         "libpython${PYTHON_VERSION}" \
         media-types \
         python3 \

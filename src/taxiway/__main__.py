@@ -6,16 +6,21 @@ import sys
 from taxiway import __version__, console
 from taxiway.errors import TaxiwayError
 
+ACTIONS = ("setup", "migrate", "verify", "alive", "ready")
 BUG_STATUS = 70  # EX_SOFTWARE of sysexits.h
 
 
 def main() -> None:
-    """Run the command line; a plain `taxiway start` doesn't load it, because each container start would pay for that."""
+    """Run the command line; a plain `taxiway start`, and what probes call, doesn't load it, because each would pay for that."""
     try:
         if sys.argv[1:] == ["start"]:
             from taxiway.start import start  # noqa: PLC0415
 
             start({}, os.environ)
+        elif len(sys.argv) == 2 and sys.argv[1] in ACTIONS:  # noqa: PLR2004  # the command and nothing else
+            from taxiway.actions import act  # noqa: PLC0415
+
+            act(sys.argv[1], os.environ)
         else:
             from taxiway.cli import taxiway  # noqa: PLC0415
 

@@ -29,6 +29,19 @@ def _tail(output: str) -> str:
     return f"\n\nThe last lines of its output:{_listing(lines)}" if output.strip() else ""
 
 
+class NotHealthyError(TaxiwayError):
+    """A probe found the server not to be alive, or not to be ready."""
+
+    code = "not-healthy"
+    exit_status = 1  # the only failure that Docker's and Podman's health checks know
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"The server isn't {name}: {reason}.\n\n"
+            f"A hook {name} takes the place of this question; health-path and health-host say what is asked for."
+        )
+
+
 class UnknownSettingError(TaxiwayError):
     """A TAXIWAY_* variable or a key of [tool.taxiway] that doesn't exist."""
 
@@ -508,6 +521,34 @@ class CannotWriteError(TaxiwayError):
         super().__init__(
             f"Couldn't use the directory {path} for the server's own files: {reason}.\n\n"
             "Give the container a writable /tmp (--tmpfs /tmp; Kubernetes: an emptyDir), or set TMPDIR to a writable directory."
+        )
+
+
+class MigrationsFailedError(TaxiwayError):
+    """Django's migrations ended with an error."""
+
+    code = "migrations-failed"
+    exit_status = 7
+
+    def __init__(self, how: str) -> None:
+        super().__init__(
+            f"Django's migrations failed with {how}; their own message stands above.\n\n"
+            'Correct the cause and start again. To start without them: DISABLE_MIGRATE=1, or migrate = "manual" in\n'
+            "[tool.taxiway]; then `taxiway migrate` runs them."
+        )
+
+
+class MigrationLockError(TaxiwayError):
+    """Another container held the lock of the migrations for too long."""
+
+    code = "migrations-locked"
+    exit_status = 7
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(
+            f"Another container was still migrating the database after {seconds} s.\n\n"
+            "Start again when it is through. Where migrations take longer, raise migrate-timeout in [tool.taxiway]\n"
+            '(TAXIWAY_MIGRATE_TIMEOUT), or run them in a Job: migrate = "manual", and there `taxiway migrate`.'
         )
 
 

@@ -47,11 +47,6 @@ class Layout(NamedTuple):
         return os.path.join(self.state, "launch.json")
 
     @property
-    def static_variants(self) -> str:
-        """Compressed variants of static files, by encoding and path; `taxiway_runtime.static` looks for them beside the plan."""
-        return os.path.join(self.state, "static")
-
-    @property
     def dependencies(self) -> str:
         """What was installed, and from what."""
         return os.path.join(self.state, "dependencies.json")
@@ -62,6 +57,11 @@ def runtime_path() -> str:
     package = os.path.dirname(os.path.abspath(__file__))
     installed = os.path.join(package, "_runtime")
     return installed if os.path.isdir(installed) else os.path.dirname(package)  # the latter in a checkout
+
+
+def writable_path(environ: Mapping[str, str]) -> str:
+    """Return the directory of what a container writes about itself; the start makes it."""
+    return os.path.join(environ.get("TMPDIR") or "/tmp", f"taxiway-{os.getuid()}")  # noqa: S108
 
 
 def wheelhouse() -> str | None:

@@ -38,7 +38,8 @@ class Setting(NamedTuple):
     platform: tuple[str, ...] = ()
     """Names of the platform, as strong as TAXIWAY_*."""
     peers: tuple[str, ...] = ()
-    """Names of other builders, weaker than [tool.taxiway]; `!NAME` switches a flag off when NAME is set."""
+    """Names of other builders, weaker than [tool.taxiway]; `!NAME` means the value `off` when NAME is set."""
+    off: object = False
     key: str = ""
     """Where it stands in [tool.taxiway], `table.key`, if not by its name."""
 
@@ -64,6 +65,11 @@ class Settings(NamedTuple):
     collectstatic: bool
     keep_git: bool
     credentials: str
+    migrate: str
+    migrate_databases: tuple[str, ...]
+    migrate_timeout: int
+    health_path: str
+    health_host: str
     trust_proxy: tuple[str, ...]
     trust_proxy_headers: tuple[str, ...]
     trust_proxy_hops: int | None
@@ -127,14 +133,35 @@ def _listed(value: object) -> tuple[str, ...]:
     return _words(value.replace(",", " ") if isinstance(value, str) else value)
 
 
+def _migrate(value: object) -> str:
+    if value not in (START, MANUAL):
+        raise ValueError
+    return _text(value)
+
+
+def _url_path(value: object) -> str:
+    if not _host(value).startswith("/"):
+        raise ValueError
+    return _text(value)
+
+
+def _host(value: object) -> str:
+    text = _text(value)
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError
+    return text
+
+
 def _engine(value: object) -> str:
     if value not in (MIDDLEWARE, NATIVE):
         raise ValueError
     return _text(value)
 
 
+START, MANUAL = "start", "manual"
 MIDDLEWARE, NATIVE = "middleware", "native"
 TEXT = Kind("text", _text)
+WORDS = Kind("words", _words)
 FLAG = Kind("true or false", _flag)
 
 SETTINGS = (
@@ -212,6 +239,33 @@ SETTINGS = (
         TEXT,
         "/etc/taxiway/credentials",
         "Directory of netrc, pip.conf, uv.toml and ca.crt, mounted for the build alone.",
+    ),
+    Setting(
+        "migrate",
+        Kind("start or manual", _migrate),
+        START,
+        "When Django's migrations run: at each start, one container at a time; or only by `taxiway migrate`.",
+        peers=("!DISABLE_MIGRATE",),
+        off=MANUAL,
+    ),
+    Setting("migrate-databases", WORDS, (), "The names in Django's DATABASES that are migrated. Default: `default` alone."),
+    Setting(
+        "migrate-timeout",
+        _integer(1, 86400),
+        300,
+        "Seconds to wait for another container that migrates the same database.",
+    ),
+    Setting(
+        "health-path",
+        Kind("a path that begins with /", _url_path),
+        "/",
+        "What `taxiway alive` and `taxiway ready` ask the server for.",
+    ),
+    Setting(
+        "health-host",
+        Kind("a host name", _host),
+        "localhost",
+        "The host that they name: one of Django's ALLOWED_HOSTS.",
     ),
     Setting(
         "trust-proxy",
@@ -303,7 +357,7 @@ def _choose(  # noqa: PLR0917
         if name.startswith("!"):
             if value.lower() in _FALSE:
                 warn(f"{name[1:]}={value} counts as set, as any value does; remove the variable to unset it.")
-            return False, name[1:]
+            return setting.off, name[1:]
         return _convert(setting, value, f"the variable {name}"), name
     return setting.default, "default"
 

@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Mapping
 
-from taxiway import console, environment, hooks, launch_plan, proxy, servers, settings, sizing, variables
+from taxiway import console, environment, hooks, launch_plan, migrations, probes, proxy, servers, settings, sizing, variables
 from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
-from taxiway.layout import Layout
+from taxiway.layout import Layout, writable_path
 
 
 def start(
@@ -29,12 +29,15 @@ def start(
     os.umask(0o002)  # files must be usable by group 0: the next start may have another UID
     layout = Layout.from_environ(environ)
     plan = launch_plan.read(layout.launch_plan)
-    command, env = prepare(plan, options, environ, layout)
+    launch = look(plan, options, environ, layout)
+    command, env = prepare(launch)
     if not dry_run:
-        writable = _writable_directory(environ)
-        marker = os.path.join(writable, "deploy-cfg.done")
-        hooks.run_once(layout.source, "deploy-cfg", env, marker)
-        hooks.run(layout.source, "deploy", env)
+        _make_writable(launch.writable)
+        hooks.run_once(layout.source, "deploy-cfg", launch.environ, os.path.join(launch.writable, "deploy-cfg.done"))
+        migrations.at_start(launch)
+        hooks.run(layout.source, "deploy", launch.environ)
+        chosen = launch.settings
+        probes.write(launch.writable, probes.Target(chosen.port, chosen.health_path, chosen.health_host))
     if command.prepare:
         console.command(command.prepare)
     console.command(command.argv)
@@ -42,10 +45,12 @@ def start(
         _execute(command, env, os.path.join(layout.source, plan.home))
 
 
-def prepare(
-    plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout
-) -> tuple[servers.Command, dict[str, str]]:
-    """Decide the server's command and environment, and say what was decided."""
+def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout) -> servers.Launch:
+    """Decide all that a server's command depends on: settings, size, and the environment that hooks get too.
+
+    Raises:
+        TaxiwayError: A setting is wrong, a variable is missing, or the server isn't there.
+    """
     declared = variables.declared(plan.project, plan.project_origin)
     env = environment.resolve(environ, layout.source, environment.DEPLOY, declared)
     variables.require(declared, env)
@@ -63,21 +68,28 @@ def prepare(
         if chosen.server not in plan.servers:
             raise ServerNotBuiltError(chosen.server, chosen.origin("server"), plan.servers)
         plan = plan._replace(server=chosen.server, origins={**plan.origins, "server": chosen.origin("server")})
-    server = servers.load(plan.server, plan.origins["server"])
     size = sizing.decide(sizing.read_limits(), processes=chosen.processes, threads=chosen.threads)
+    env = environment.for_application(env, layout, plan.home)
+    env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app, TAXIWAY_SERVER=plan.server)
+    env.update(TAXIWAY_PLAN=layout.launch_plan, TAXIWAY_PROXY=proxy.decide(chosen, plan.server).to_json())
+    if plan.django_settings:
+        env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
+    return servers.Launch(plan, chosen, size, layout, env, writable_path(environ))
+
+
+def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:
+    """Decide the server's command and environment, and say what was decided."""
+    plan, chosen = launch.plan, launch.settings
+    server = servers.load(plan.server, plan.origins["server"])
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
-    console.detail(f"server: {plan.server} ({plan.origins['server']}), {size.reason}")
+    console.detail(f"server: {plan.server} ({plan.origins['server']}), {launch.size.reason}")
     policy = proxy.decide(chosen, plan.server)
     if policy.trust:
         console.detail(f"proxies: {', '.join(policy.headers)} from {', '.join(policy.trust)} ({chosen.origin('trust-proxy')})")
     if policy.warning:
         console.warn(policy.warning)
-    env = environment.for_application(env, layout, plan.home)
-    env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app, TAXIWAY_SERVER=plan.server)
-    env.update(TAXIWAY_PLAN=layout.launch_plan, TAXIWAY_PROXY=policy.to_json())
-    if plan.django_settings:
-        env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
-    command = server.command(servers.Launch(plan, chosen, size, layout, env, _writable_path(environ)))
+    command = server.command(launch)
+    env = dict(launch.environ)
     for name in (*command.unset, "FORWARDED_ALLOW_IPS"):  # by which gunicorn and uvicorn would trust whom the policy doesn't
         env.pop(name, None)
     return command, env
@@ -119,13 +131,8 @@ def _run_quietly(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
         raise CommandFailedError(console.join(argv), how, output)
 
 
-def _writable_path(environ: Mapping[str, str]) -> str:
-    return os.path.join(environ.get("TMPDIR") or "/tmp", f"taxiway-{os.getuid()}")  # noqa: S108
-
-
-def _writable_directory(environ: Mapping[str, str]) -> str:
+def _make_writable(path: str) -> None:
     """Make the directory for what the server writes; below /tmp, the only writable place of a read-only container."""
-    path = _writable_path(environ)
     try:
         os.makedirs(path, mode=0o700, exist_ok=True)
         owner = os.stat(path).st_uid
@@ -133,4 +140,3 @@ def _writable_directory(environ: Mapping[str, str]) -> str:
         raise CannotWriteError(path, error.strerror or str(error)) from error
     if owner != os.getuid():
         raise CannotWriteError(path, "it belongs to another user")
-    return path

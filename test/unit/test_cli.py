@@ -26,7 +26,11 @@ COMMANDS = {
     "save-artifacts": "installed dependencies to stdout",
     "assemble-runtime": "built application in place",
     "start": "Start the application",
+    "setup": "the hook setup",
+    "migrate": "Django's migrations",
     "verify": "the hook verify",
+    "alive": "it is alive if",
+    "ready": "it is ready unless",
     "image": "Build the image",
     "proxy": "configuration of a front end",
     "completion": "completion script",
@@ -110,6 +114,7 @@ def test_plan_of_what_is_not_pinned(run: Run, tree: Tree) -> None:
         "server gunicorn (from requirements.txt line 2)",
         "requirements from requirements.txt, without hashes",
         "not pinned: flask (requirements.txt line 1)",
+        "from the builder image: whitenoise",
     ]
 
 

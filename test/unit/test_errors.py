@@ -17,6 +17,7 @@ CLASSES = [
 
 # Stable: scripts and pipelines rely on them.
 STATUSES = {
+    "not-healthy": 1,
     "bad-config-file": 2,
     "bad-credentials": 2,
     "bad-env-table": 2,
@@ -49,6 +50,8 @@ STATUSES = {
     "bad-launch-plan": 7,
     "cannot-start-server": 7,
     "cannot-write": 7,
+    "migrations-failed": 7,
+    "migrations-locked": 7,
     "no-launch-plan": 7,
     "server-not-built": 7,
     "command-failed": 8,

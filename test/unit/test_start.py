@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from trees import Tree
 
-from taxiway import launch_plan, servers, sizing, start
+from taxiway import launch_plan, migrations, probes, servers, sizing, start
 from taxiway.errors import (
     CannotExecError,
     CannotWriteError,
@@ -18,7 +18,7 @@ from taxiway.errors import (
     UnsupportedInterfaceError,
 )
 from taxiway.launch_plan import LaunchPlan
-from taxiway.layout import Layout, runtime_path
+from taxiway.layout import Layout, runtime_path, writable_path
 from taxiway.servers import Command
 from taxiway.sizing import MIB, Limits
 
@@ -53,7 +53,7 @@ def layout(tree: Tree) -> Layout:
 
 
 def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
-    command, env = start.prepare(PLAN, {}, {"PATH": "/bin", "GUNICORN_CMD_ARGS": "--reload"}, layout)
+    command, env = start.prepare(start.look(PLAN, {}, {"PATH": "/bin", "GUNICORN_CMD_ARGS": "--reload"}, layout))
     assert command.argv[0] == f"{layout.bin}/gunicorn"
     assert ("--timeout", "90") in zip(command.argv, command.argv[1:], strict=False)
     assert "--reload" in command.argv
@@ -83,7 +83,7 @@ def test_the_environment_of_the_container_wins(layout: Layout, capsys: pytest.Ca
         "DJANGO_SETTINGS_MODULE": "site.other",
         "TMPDIR": "/scratch",
     }
-    command, env = start.prepare(PLAN._replace(server="mod_wsgi"), {"threads": 3}, environ, layout)
+    command, env = start.prepare(start.look(PLAN._replace(server="mod_wsgi"), {"threads": 3}, environ, layout))
     assert command.prepare[0] == f"{layout.bin}/mod_wsgi-express"
     assert command.fresh == f"/scratch/taxiway-{os.getuid()}/mod_wsgi"
     assert (env["TAXIWAY_APP"], env["PORT"], env["WEB_CONCURRENCY"]) == ("other:application", "9000", "1")
@@ -100,14 +100,14 @@ def test_the_environment_of_the_container_wins(layout: Layout, capsys: pytest.Ca
 def test_declared_variables(layout: Layout) -> None:
     plan = PLAN._replace(project={"env": {"KEY": {"required": True, "description": "a key"}, "PORT": {"default": "9000"}}})
     with pytest.raises(MissingVariablesError, match="\n  KEY: a key\n"):
-        start.prepare(plan, {}, {}, layout)
-    _, env = start.prepare(plan, {}, {"KEY": "x"}, layout)
+        start.prepare(start.look(plan, {}, {}, layout))
+    _, env = start.prepare(start.look(plan, {}, {"KEY": "x"}, layout))
     assert (env["KEY"], env["PORT"]) == ("x", "9000")
 
 
 def test_trusted_proxies(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     environ = {"TAXIWAY_PROXY": "{}", "FORWARDED_ALLOW_IPS": "*", "TAXIWAY_TRUST_PROXY_HEADERS": "X-Forwarded-For"}
-    _, env = start.prepare(PLAN, {"trust-proxy": ("*",), "trust-proxy-hops": 1}, environ, layout)
+    _, env = start.prepare(start.look(PLAN, {"trust-proxy": ("*",), "trust-proxy-hops": 1}, environ, layout))
     assert env["TAXIWAY_PROXY"] == '{"trust":["*"],"headers":["X-Forwarded-For"],"hops":1,"engine":"middleware"}'
     assert "FORWARDED_ALLOW_IPS" not in env
     told = capsys.readouterr()
@@ -118,7 +118,7 @@ def test_trusted_proxies(layout: Layout, capsys: pytest.CaptureFixture[str]) -> 
 def test_services_of_kubernetes(layout: Layout) -> None:
     """A service named taxiway, as the manifests of many a cluster have it, stops nothing."""
     environ = {"TAXIWAY_PORT": "tcp://172.30.1.2:8080", "TAXIWAY_SERVICE_HOST": "172.30.1.2", "TAXIWAY_X_PORT_80_TCP_PORT": "80"}
-    _, env = start.prepare(PLAN, {}, environ, layout)
+    _, env = start.prepare(start.look(PLAN, {}, environ, layout))
     assert env["PORT"] == "8080"
 
 
@@ -126,13 +126,13 @@ def test_another_server_than_the_build_s(layout: Layout) -> None:
     """Any that is installed and fits may be chosen; only the build can install one."""
     expected = r"The server mod_wsgi \(TAXIWAY_SERVER\) isn't installed in this image; it has gunicorn\."
     with pytest.raises(ServerNotBuiltError, match=expected):
-        start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout)
+        start.prepare(start.look(PLAN, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout))
     with pytest.raises(UnsupportedInterfaceError, match=r"\(TAXIWAY_SERVER\) can't run.\nServers that can: mod_wsgi, gunicorn\."):
-        start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "uvicorn"}, layout)
+        start.prepare(start.look(PLAN, {}, {"TAXIWAY_SERVER": "uvicorn"}, layout))
     plan = PLAN._replace(servers={"gunicorn": "26.0.0", "mod_wsgi": "6.1.1"})
-    _, env = start.prepare(plan, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout)
+    _, env = start.prepare(start.look(plan, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout))
     assert env["TAXIWAY_SERVER"] == "mod_wsgi"
-    start.prepare(PLAN, {}, {"TAXIWAY_SERVER": "gunicorn"}, layout)
+    start.prepare(start.look(PLAN, {}, {"TAXIWAY_SERVER": "gunicorn"}, layout))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_programs(layout: Layout, interface: str, app: str, argv: tuple[str, ...
     """They listen at PORT by themselves; a variable that names an import string isn't for them."""
     plan = PLAN._replace(interface=interface, server=interface, app=app, servers={})
     environ = {"TAXIWAY_SERVER_ARGS": "--level 3", "APP_MODULE": "web:app", "PORT": "9000"}
-    command, env = start.prepare(plan, {}, environ, layout)
+    command, env = start.prepare(start.look(plan, {}, environ, layout))
     assert command.argv == tuple(word.format(bin=layout.bin, source=layout.source) for word in argv)
     assert (env["PORT"], env["TAXIWAY_APP"]) == ("9000", app)
 
@@ -167,9 +167,11 @@ def test_start(layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     """The server replaces this process, in the application's directory."""
     calls: list[tuple[str, tuple[str, ...], str]] = []
     monkeypatch.setattr(os, "execvpe", lambda file, argv, env: calls.append((file, argv, env["TAXIWAY_APP"])))
+    monkeypatch.setattr(migrations, "at_start", lambda launch: calls.append(("migrations", (), launch.plan.app)))
     monkeypatch.chdir(tmp_path)
     start.start({}, {"APP_ROOT": layout.app_root, "TMPDIR": str(tmp_path)})
-    assert [(file, app) for file, _, app in calls] == [(f"{layout.bin}/gunicorn", "web:app")]
+    assert [(file, app) for file, _, app in calls] == [("migrations", "web:app"), (f"{layout.bin}/gunicorn", "web:app")]
+    assert probes.target({"TMPDIR": str(tmp_path)}) == probes.Target(8080, "/", "localhost")
     assert str(Path.cwd()) == f"{layout.source}/site"
     assert (tmp_path / f"taxiway-{os.getuid()}").stat().st_mode & 0o777 == 0o700
 
@@ -228,13 +230,13 @@ def test_directory_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     uid = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
     with pytest.raises(CannotWriteError, match="belongs to another user"):
-        start._writable_directory({"TMPDIR": str(tmp_path)})  # noqa: SLF001
+        start._make_writable(writable_path({"TMPDIR": str(tmp_path)}))  # noqa: SLF001
 
 
 def test_no_writable_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWriteError, match="for the server's own files: Not a directory"):
-        start._writable_directory({"TMPDIR": str(tmp_path / "file")})  # noqa: SLF001
+        start._make_writable(writable_path({"TMPDIR": str(tmp_path / "file")}))  # noqa: SLF001
 
 
 HEAVY = (

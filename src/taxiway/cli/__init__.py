@@ -17,7 +17,11 @@ _COMMANDS = {
     "save-artifacts": "save_artifacts",
     "assemble-runtime": "assemble_runtime",
     "start": "start",
+    "setup": "actions",
+    "migrate": "actions",
     "verify": "verify",
+    "alive": "actions",
+    "ready": "actions",
     "image": "image",
     "proxy": "proxy",
     "completion": "completion",
@@ -32,7 +36,7 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = importlib.import_module(f"taxiway.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = module.command
+        command: click.Command = module.COMMANDS[cmd_name] if hasattr(module, "COMMANDS") else module.command
         return command
 
 

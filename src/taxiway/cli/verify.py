@@ -4,7 +4,8 @@ import os
 
 import click
 
-from taxiway import console, environment, hooks
+from taxiway import console
+from taxiway.actions import act
 from taxiway.dependencies import records
 from taxiway.errors import FilesDifferError
 from taxiway.layout import Layout
@@ -22,9 +23,7 @@ def command(*, files: bool) -> None:
     if files:
         verify_files(layout)
         return
-    env = environment.load_files(os.environ, layout.source, environment.DEPLOY)
-    if not hooks.run(layout.source, "verify", environment.for_application(env, layout, ".")):
-        console.step("There is no hook verify; nothing was checked")
+    act("verify", os.environ)
 
 
 def verify_files(layout: Layout) -> None:

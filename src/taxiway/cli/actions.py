@@ -1,0 +1,34 @@
+"""taxiway setup, migrate, alive and ready: the command line's form, with help. `__main__` runs them without it."""
+
+import os
+
+import click
+
+from taxiway.actions import act
+
+_HELP = {
+    "setup": (
+        "Run the hook setup, as for a first time.",
+        "Run the hook setup in the environment of the server: what an application needs once, such as a first user.",
+    ),
+    "migrate": (
+        "Run the hook migrate, or Django's migrations.",
+        "Run the hook migrate in the environment of the server. Without one: Django's migrations, under a lock in the database.",
+    ),
+    "alive": (
+        "Tell whether the server is alive (liveness probe).",
+        "Run the hook alive. Without one, ask the running server for health-path: it is alive if it answers at all.",
+    ),
+    "ready": (
+        "Tell whether the server is ready (readiness probe).",
+        "Run the hook ready. Without one, ask the running server for health-path: it is ready unless that is a server error.",
+    ),
+}
+
+
+def _command(name: str) -> click.Command:
+    summary, text = _HELP[name]
+    return click.Command(name, callback=lambda: act(name, os.environ), short_help=summary, help=text)
+
+
+COMMANDS = {name: _command(name) for name in _HELP}
