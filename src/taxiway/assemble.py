@@ -1,7 +1,7 @@
 """Building in an image: S2I's `assemble`, step by step.
 
 The order: source, pre-build hook, dependencies, build hook, the application's own answers (one import), the server that these
-ask for, collectstatic, bytecode, permissions, launch plan. Each step is announced; the first that fails ends the build.
+ask for, static files, bytecode, permissions, launch plan. Each step is announced; the first that fails ends the build.
 """
 
 import os
@@ -14,7 +14,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from taxiway import console, environment, hooks, launch_plan, proxy, servers, variables
-from taxiway.build import application, artifacts, bytecode, permissions, source
+from taxiway.build import application, artifacts, bytecode, permissions, source, static_files
 from taxiway.configuration import read_project
 from taxiway.dependencies import credentials, install, installer
 from taxiway.dependencies.credentials import Credentials
@@ -26,7 +26,6 @@ from taxiway.layout import Layout
 from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.settings import Settings, resolve
 
-STATIC_MIDDLEWARE = "whitenoise"
 _NAMED = 5  # of what is warned about: S2I reports a kilobyte of stderr, and the error comes last
 
 
@@ -60,6 +59,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     env = _environment(environ, layout, plan.home)
     _install_dependencies(plan, facts.requirements, saved, layout, env, given=given)
     hooks.run(layout.source, "build", env)
+    stand_ins = dict[str, str]()
     if plan.interface in PROGRAMS:
         inspection = application.Inspection(interface=plan.interface)  # importing it would run it
     else:
@@ -75,18 +75,15 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
             lines = install.server_packages(missing, layout.app_root)
             install.install_from_wheelhouse(lines, layout=layout, environ=installer.environment(env, Credentials(), ""))
-    if inspection.settings_failed and plan.collectstatic:
-        raise CollectstaticError("settings that can't be loaded", inspection.error)
-    if inspection.static_root and plan.collectstatic:
-        with _Step("Collecting Django's static files"):
-            application.collect_static(plan, inspection, layout, {**env, **stand_ins})
-    elif inspection.static_root:
-        console.detail(f"Django's static files aren't collected ({settings.origin('collectstatic')})")
-        inspection = application.without_static(inspection)
+    inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
     with _Step("Compiling to bytecode"):
         bytecode.compile_application(layout, env)
     _look_for_secrets(given, layout)
     launch = _launch_plan(plan, inspection, layout, project, project_origin)
+    static_files.remove(Path(layout.static_variants))
+    if launch.static:
+        with _Step("Compressing the static files") as step:
+            step.result = static_files.compress((path for _, path in launch.static), Path(layout.static_variants))
     launch_plan.write(launch, layout.launch_plan)
     with _Step("Opening the files to group 0") as step:
         step.result = f"{permissions.open_to_group(Path(layout.app_root))} changed"
@@ -146,13 +143,9 @@ def settle(
 
 
 def server_distributions(plan: BuildPlan, has: Callable[[str], bool]) -> list[str]:
-    """List what the application lacks: the server, and middleware for static files where the server has none; pure."""
+    """List what the application lacks: the server and what that needs; pure."""
     server = servers.load(plan.server)
-    wanted = [name for name in (server.PACKAGE, *server.REQUIRES) if name and not has(name)]
-    has_static = (plan.collectstatic or plan.static) and plan.interface not in PROGRAMS
-    if has_static and not server.SERVES_STATIC and not any(map(has, (STATIC_MIDDLEWARE, "servestatic"))):
-        wanted.append(STATIC_MIDDLEWARE)
-    return wanted
+    return [name for name in (server.PACKAGE, *server.REQUIRES) if name and not has(name)]
 
 
 def _install_dependencies(
@@ -190,6 +183,21 @@ def _install_dependencies(
         install.remember(layout, key)
 
 
+def _collect_static(
+    plan: BuildPlan, inspection: application.Inspection, settings: Settings, layout: Layout, env: Mapping[str, str]
+) -> application.Inspection:
+    """Run Django's collectstatic, unless it is switched off; what the inspection found stays true."""
+    if inspection.settings_failed and plan.collectstatic:
+        raise CollectstaticError("settings that can't be loaded", inspection.error)
+    if inspection.static_root and plan.collectstatic:
+        with _Step("Collecting Django's static files"):
+            application.collect_static(plan, inspection, layout, env)
+    elif inspection.static_root:
+        console.detail(f"Django's static files aren't collected ({settings.origin('collectstatic')})")
+        return application.without_static(inspection)
+    return inspection
+
+
 def _launch_plan(
     plan: BuildPlan,
     inspection: application.Inspection,
@@ -205,7 +213,7 @@ def _launch_plan(
     if plan.server not in installed and plan.server not in PROGRAMS:
         raise ServerMissingError(plan.server, layout.app_root)
     static = [
-        (url, os.path.normpath(os.path.join(layout.source, plan.home, directory)))
+        (url, os.path.realpath(os.path.join(layout.source, plan.home, directory)))
         for url, _, directory in (pair.partition("=") for pair in plan.static)
     ]
     origins = dict(plan.origins)

@@ -47,6 +47,11 @@ class Layout(NamedTuple):
         return os.path.join(self.state, "launch.json")
 
     @property
+    def static_variants(self) -> str:
+        """Compressed variants of static files, by encoding and path; `taxiway_runtime.static` looks for them beside the plan."""
+        return os.path.join(self.state, "static")
+
+    @property
     def dependencies(self) -> str:
         """What was installed, and from what."""
         return os.path.join(self.state, "dependencies.json")

@@ -1,11 +1,11 @@
-"""The ASGI application that every server runs: the user's, composed as `wsgi` does it for WSGI.
-
-`TAXIWAY_APP` names the application.
-"""
+"""The ASGI application that every server runs: composed as `wsgi` does it."""
 
 import os
 
-from taxiway_runtime import proxy
-from taxiway_runtime.loading import load
+from taxiway_runtime import proxy, static
+from taxiway_runtime.loading import load_planned
 
-application = proxy.asgi(load(os.environ["TAXIWAY_APP"]), proxy.read_policy(os.environ))
+application, plan = load_planned(os.environ)
+if plan["static"]:
+    application = static.asgi(application, static.from_plan(plan))
+application = proxy.asgi(application, proxy.read_policy(os.environ))

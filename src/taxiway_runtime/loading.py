@@ -5,8 +5,10 @@ Two forms more: `hello+bottle:default_app()` imports `hello` first, which adds i
 """
 
 import importlib
+import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -31,6 +33,18 @@ def load(app: str) -> Callable[..., Any]:
     if not callable(found):
         raise TypeError(f"{app} is a {type(found).__name__}, which can't be called")
     return found  # type: ignore[no-any-return]  # checked above
+
+
+def load_planned(environ: Mapping[str, str]) -> tuple[Callable[..., Any], dict[str, Any]]:
+    """Load the application that TAXIWAY_APP names; return it and the launch plan, the file that TAXIWAY_PLAN names."""
+    application = load(environ["TAXIWAY_APP"])
+    plan: dict[str, Any] = json.loads(Path(environ["TAXIWAY_PLAN"]).read_text(encoding="utf-8"))
+    if plan["static_root"]:
+        from django.conf import settings  # noqa: PLC0415
+
+        # A storage with a manifest looks for it there. Only now: what was loaded may have chosen the settings itself.
+        settings.STATIC_ROOT = settings.STATIC_ROOT or plan["static_root"]
+    return application, plan
 
 
 def _deploy(path: str, section: str) -> Callable[..., Any]:

@@ -41,15 +41,9 @@ PLAN = BuildPlan(
     [
         ({}, [], ["mod_wsgi"]),
         ({}, ["mod_wsgi"], []),
-        ({"collectstatic": True}, [], ["mod_wsgi"]),  # it serves static files itself
-        ({"server": "gunicorn"}, [], ["gunicorn"]),
-        ({"server": "gunicorn", "collectstatic": True}, [], ["gunicorn", "whitenoise"]),
-        ({"server": "gunicorn", "static": ("/s=d",)}, ["flask"], ["gunicorn", "whitenoise"]),
-        ({"server": "gunicorn", "collectstatic": True}, ["gunicorn"], ["whitenoise"]),
-        ({"server": "gunicorn", "collectstatic": True}, ["whitenoise"], ["gunicorn"]),
-        ({"server": "gunicorn", "collectstatic": True}, ["servestatic"], ["gunicorn"]),
+        ({"server": "gunicorn", "collectstatic": True}, ["flask"], ["gunicorn"]),  # nothing more: static files are ours
         ({"server": "uvicorn", "interface": "ASGI"}, ["h11"], ["uvicorn", "click"]),
-        ({"server": "shell", "interface": "shell", "static": ("/s=d",)}, [], []),
+        ({"server": "shell", "interface": "shell"}, [], []),
     ],
 )
 def test_server_distributions(changes: dict[str, Any], names: list[str], added: list[str]) -> None:
@@ -142,6 +136,7 @@ def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest
         "---> Importing the application once",
         "---> Installing the server mod_wsgi",
         "---> Compiling to bytecode",
+        "---> Compressing the static files",
         "---> Opening the files to group 0",
         "---> Built. It will start wsgi:application under mod_wsgi 5.0.2",
     ]

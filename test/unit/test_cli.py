@@ -114,7 +114,6 @@ def test_plan_of_what_is_not_pinned(run: Run, tree: Tree) -> None:
         "server gunicorn (from requirements.txt line 2)",
         "requirements from requirements.txt, without hashes",
         "not pinned: flask (requirements.txt line 1)",
-        "from the builder image: whitenoise",
     ]
 
 

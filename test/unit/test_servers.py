@@ -256,12 +256,13 @@ def test_mod_wsgi_with_settings() -> None:
     assert ("--working-directory", "/opt/app-root/src/src/site") in pairs
     assert ("--port", "9000") in pairs
     assert ("--shutdown-timeout", "5") in pairs
-    assert found.prepare[-10:] == (
-        *("--url-alias", "/static", "/opt/app-root/src/staticfiles"),
-        *("--url-alias", "/", "/opt/app-root/src/public"),
-        *("--log-level", "info", "--port", "81"),  # the last one wins
-    )
-    assert "GracefulShutdownTimeout 5\n" in found.files[0][1]
+    assert found.prepare[-4:] == ("--log-level", "info", "--port", "81")  # the last one wins
+    configuration, first = (text for _, text in found.files)
+    assert "GracefulShutdownTimeout 5\n" in configuration
+    assert configuration.index("# /static/\n") < configuration.index("# /\n")
+    assert "<VirtualHost _default_:9000>\n" in first
+    assert first.endswith("Include '/tmp/taxiway-1001/mod_wsgi/httpd.conf'\n")
+    assert found.argv[-2:] == ("-f", found.files[1][0])
 
 
 def test_mod_wsgi_enforces_the_policy_about_proxies_itself() -> None:

@@ -1,4 +1,4 @@
-"""The application that every server runs."""
+"""The applications that every server runs, WSGI and ASGI."""
 
 import json
 import os
@@ -12,29 +12,43 @@ from trees import Tree
 
 from taxiway.layout import runtime_path
 
-WHITENOISE = """\
-class WhiteNoise:
-    def __init__(self, application):
-        self.application, self.files = application, []
-    def add_files(self, directory, prefix):
-        self.files.append([prefix, directory])
+WEB = """\
+def create_app(): return app
+def app(environ, start_response):
+    start_response("200 OK", [])
+    return [b"the application's"]
+async def other(scope, receive, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"the application's"})
 """
-WEB = "def create_app(): return app\ndef app(environ, start_response): ...\n"
-IMPORT = "import json\nfrom taxiway_runtime import wsgi\n"
-SHOW = """\
-found = wsgi._application()
-print(json.dumps([type(found).__name__, getattr(found, "files", []), getattr(found, "application", found).__name__]))
+IMPORT = "import asyncio, json\nfrom taxiway_runtime import {0} as module\n"
+ASK = """\
+from wsgiref.util import setup_testing_defaults
+def ask(path):
+    environ = {"PATH_INFO": path}
+    setup_testing_defaults(environ)
+    return b"".join(module.application(environ, lambda status, headers: None))
 """
+ASK_ASYNC = """\
+def ask(path):
+    body = []
+    async def send(message): body.append(message.get("body", b""))
+    scope = {"type": "http", "method": "GET", "path": "/sub" + path, "root_path": "/sub", "headers": [(b"host", b"x")]}
+    asyncio.run(module.application(scope, None, send))
+    return b"".join(body)
+"""
+SHOW = "print(json.dumps([ask(path).decode() for path in ('/static/a.css', '/static/none', '/')]))\n"
 
 Serve = Callable[..., Any]
 
 
 @pytest.fixture
 def serve(tree: Tree) -> Serve:
-    """Import the module as a server does; return the kind of object, its static files, and the application's name."""
+    """Import the module as a server does, and run a line of Python."""
 
-    def run(app: str, plan: dict[str, Any], show: str = SHOW) -> Any:
-        top = tree({"web.py": WEB, "whitenoise.py": WHITENOISE, "plan.json": json.dumps({"static_root": None} | plan)})
+    def run(app: str, plan: dict[str, Any], show: str, module: str = "wsgi") -> Any:
+        files = {"static": [["/static/", f"{tree({})}/public"]]} if plan["static"] else {}
+        top = tree({"web.py": WEB, "public/a.css": "a file's", "plan.json": json.dumps({"static_root": None} | plan | files)})
         env = {
             "PATH": os.defpath,
             "PYTHONPATH": f"{top}:{runtime_path()}",
@@ -42,28 +56,34 @@ def serve(tree: Tree) -> Serve:
             "TAXIWAY_PLAN": f"{top}/plan.json",
             "TAXIWAY_SERVER": plan["server"],
         }
-        return json.loads(
-            subprocess.run([sys.executable, "-c", f"{IMPORT}{show}"], env=env, capture_output=True, check=True).stdout
-        )
+        source = IMPORT.format(module) + show
+        return json.loads(subprocess.run([sys.executable, "-c", source], env=env, capture_output=True, check=True).stdout)
 
     return run
 
 
-STATIC = [["/static/", "/srv/static"], ["/m", "/srv/media"]]
+STATIC = [["/static/", "public"]]
+APP = "the application's"
 
 
 @pytest.mark.programs
 @pytest.mark.parametrize("app", ["web:app", "web:create_app()"])
 @pytest.mark.parametrize(
-    ("plan", "kind", "files"),
+    ("plan", "answers"),
     [
-        ({"server": "gunicorn", "static": []}, "function", []),
-        ({"server": "mod_wsgi", "static": STATIC}, "function", []),  # it serves them itself
-        ({"server": "gunicorn", "static": STATIC}, "WhiteNoise", STATIC),
+        ({"server": "gunicorn", "static": []}, [APP, APP, APP]),
+        ({"server": "mod_wsgi", "static": STATIC}, [APP, APP, APP]),  # Apache serves them itself
+        ({"server": "gunicorn", "static": STATIC}, ["a file's", "", APP]),
     ],
 )
-def test_application(serve: Serve, app: str, plan: dict[str, Any], kind: str, files: list[list[str]]) -> None:
-    assert serve(app, plan) == [kind, files, "app"]
+def test_application(serve: Serve, app: str, plan: dict[str, Any], answers: list[str]) -> None:
+    assert serve(app, plan, ASK + SHOW) == answers
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(("static", "answers"), [([], [APP, APP, APP]), (STATIC, ["a file's", "", APP])])
+def test_asgi_application(serve: Serve, static: list[list[str]], answers: list[str]) -> None:
+    assert serve("web:other", {"server": "uvicorn", "static": static}, ASK_ASYNC + SHOW, "asgi") == answers
 
 
 @pytest.mark.programs

@@ -10,7 +10,7 @@ import os
 from taxiway import proxy
 from taxiway.arguments import split
 from taxiway.launch_plan import WSGI
-from taxiway.servers import Command, Launch
+from taxiway.servers import Command, Launch, apache_static
 from taxiway.settings import NATIVE
 
 PACKAGE = "mod_wsgi"
@@ -25,7 +25,8 @@ def command(launch: Launch) -> Command:
     """Write the commands that generate Apache's configuration and start it."""
     settings = launch.settings
     root = os.path.join(launch.writable, "mod_wsgi")
-    extra = f"{root}.conf"
+    extra, first = f"{root}.conf", f"{root}-first.conf"
+    static = launch.plan.static
     setup = [
         os.path.join(launch.layout.bin, "mod_wsgi-express"),
         "setup-server",
@@ -50,8 +51,6 @@ def command(launch: Launch) -> Command:
         *("--limit-request-body", str(1024**3)),  # its 10 MiB surprise; 1 GiB, as Waitress has it
         "--chunked-request",  # refused with 411 otherwise
     ]
-    for url, directory in launch.plan.static:
-        setup += ["--url-alias", url.rstrip("/") or "/", directory]
     policy = proxy.decide(settings, launch.plan.server)
     if policy.engine == NATIVE:
         for name in policy.headers:
@@ -61,11 +60,17 @@ def command(launch: Launch) -> Command:
     setup += split(settings.server_args, launch.environ, settings.origin("server_args"))
     return Command(
         fresh=root,
-        files=((extra, _apache_configuration(settings.graceful_timeout)),),
+        files=(
+            (
+                extra,
+                _apache_configuration(settings.graceful_timeout) + apache_static.rules(static, launch.layout.static_variants),
+            ),
+            *([(first, apache_static.first(settings.port, os.path.join(root, "httpd.conf")))] if static else ()),
+        ),
         prepare=tuple(setup),
         argv=(
             *("dumb-init", "--single-child", "--rewrite", f"{_SIGTERM}:{_SIGWINCH}", "--"),
-            *("bash", os.path.join(root, "apachectl"), "start", "-DFOREGROUND"),
+            *("bash", os.path.join(root, "apachectl"), "start", "-DFOREGROUND", *(("-f", first) if static else ())),
         ),
     )
 

@@ -1,0 +1,140 @@
+"""Static files: what of a request decides, Apache's rules, and the compressed variants. The answers themselves: test/image."""
+
+import gzip
+import os
+import re
+from pathlib import Path
+
+import pytest
+from trees import Tree
+
+from taxiway.build import static_files
+from taxiway.servers import apache_static
+from taxiway_runtime import static
+from taxiway_runtime.static import StaticFiles, accepted_encodings, byte_range, media_type
+
+
+@pytest.mark.parametrize("name", ["HASHED", "IMMUTABLE", "SHORT", "TYPES", "DEFAULT_TYPE", "ENCODINGS"])
+def test_apache_is_told_the_same(name: str) -> None:
+    assert getattr(apache_static, name) == getattr(static, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("base.0123456789ab.css", True),  # Django's; all digits would do, too
+        ("base.012345678901.css", True),
+        ("main.3f2a1b9c.chunk.js", True),
+        ("index-3f2a1b9c44d5.js", True),
+        ("report-20240131.pdf", False),
+        ("page.abcdefab.html", False),
+        ("app.3f2a1b9.js", False),
+        ("3f2a1b9c", False),
+        ("jquery-3.7.1.min.js", False),
+    ],
+)
+def test_names_with_a_hash(name: str, expected: bool) -> None:  # noqa: FBT001
+    assert bool(re.search(static.HASHED, name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", None),
+        ("bytes=0-0", (0, 1)),
+        ("bytes = 2 - 4", (2, 5)),
+        ("bytes=2-", (2, 10)),
+        ("bytes=-3", (7, 10)),
+        ("bytes=-30", (0, 10)),
+        ("bytes=5-99", (5, 10)),
+        ("bytes=10-", (10, 10)),
+        ("bytes=20-", (20, 10)),
+        ("bytes=-0", (10, 10)),
+        ("bytes=-", None),
+        ("bytes=5-2", None),
+        ("bytes=0-1,3-4", None),
+        ("bytes=" + "9" * 5000 + "-", None),
+        ("lines=0-1", None),
+    ],
+)
+def test_byte_range(text: str, expected: tuple[int, int] | None) -> None:
+    assert byte_range(text, 10) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", {""}),
+        ("gzip, deflate, br", {"gzip", "deflate", "br"}),
+        ("GZIP;q=0.5,br;q=0", {"gzip"}),
+        ("br; q = 0.000", set[str]()),
+        ("br;q=0.01", {"br"}),
+        ("*", {"*"}),
+    ],
+)
+def test_accepted_encodings(text: str, expected: set[str]) -> None:
+    assert accepted_encodings(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.PNG", "image/png"),
+        ("a.js.map", "application/json"),
+        ("a.html.unknown", "text/html; charset=utf-8"),
+        ("css", "application/octet-stream"),
+    ],
+)
+def test_media_type(name: str, expected: str) -> None:
+    StaticFiles((), "")  # reads the types
+    assert media_type(f"/srv/{name}") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/static/a.css", "public"),
+        ("/static/admin/a.css", "admin"),  # the longer prefix
+        ("//static//a.css", "public"),
+        ("/static/none", "404"),
+        ("/static/..", "404"),
+        ("/static/../top.txt", "404"),
+        ("/static/\0", "404"),
+        ("/static/" + "x" * 300, "404"),
+        ("/static", "application"),
+        ("/top.txt", "top"),
+        ("/.top", "application"),
+        ("/none", "application"),
+    ],
+)
+def test_places(path: str, found: str, tree: Tree) -> None:
+    top = tree({"public/a.css": "public", "admin/a.css": "admin", "top/top.txt": "top", "top/.top": "", "public/admin/b": ""})
+    files = StaticFiles([("/static", f"{top}/public"), ("/", f"{top}/top"), ("/static/admin/", f"{top}/admin")], "/none")
+    answer = files.answer("GET", path, lambda _: "")
+    if answer is None:
+        assert found == "application"
+    elif answer.file is None:
+        assert answer.status.startswith(found)
+    else:
+        with answer.file:
+            assert answer.file.read().decode() == found
+
+
+def test_compress(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "body { color: red }\n" * 100
+    top = tree({"s/a.css": text, "s/b.png": text, "s/.git/c": text, "s/d.txt": "small", "s/x.css.gz": text})
+    (top / "s/link.css").symlink_to("a.css")
+    os.utime(top / "s/a.css", ns=(1, 1_500_000_000_000_000_000))
+    variants = top / "variants"
+    said = static_files.compress([f"{top}/s"], variants)
+    assert said.startswith("1 of 2 files, 1 KiB to 0 KiB")
+    assert capsys.readouterr().err == f"warning: {top}/s/link.css is a symbolic link and won't be served.\n"
+    variant = variants / "gzip" / str(top / "s/a.css").lstrip("/")
+    assert gzip.decompress(variant.read_bytes()).decode() == text
+    assert variant.read_bytes()[4:8] == bytes(4)  # no time in the header: the same file again gives the same image
+    assert variant.stat().st_mtime_ns == 1_500_000_000_000_000_000
+    written = [path for path in (variants / "gzip").rglob("*") if path.is_file()]
+    assert written == [variant]
+    static_files.remove(variants)
+    assert not Path(variants).exists()
