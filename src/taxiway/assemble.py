@@ -20,11 +20,11 @@ from taxiway.dependencies import credentials, install, installer
 from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
-from taxiway.errors import CollectstaticError, ServerMissingError
+from taxiway.errors import CollectstaticError, PipenvAndMicropipenvError, ServerMissingError
 from taxiway.launch_plan import PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan, choose_server, decide
-from taxiway.settings import Settings, resolve
+from taxiway.settings import Settings, resolve, variable
 
 _NAMED = 5  # of what is warned about: S2I reports a kilobyte of stderr, and the error comes last
 
@@ -116,6 +116,8 @@ def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Calla
     """Read the project's settings and decide all; a variable may also stand in an environment file of the source."""
     project, origin = read_project(directory)
     environ = environment.resolve(environ, str(directory), environment.BUILD, variables.declared(project, origin))
+    if variable(environ, "ENABLE_PIPENV") and variable(environ, "ENABLE_MICROPIPENV"):
+        raise PipenvAndMicropipenvError
     return resolve(environ=environ, project=project, project_origin=origin, warn=warn)
 
 
@@ -126,7 +128,10 @@ def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
         say(f"  passed over: {other}")
     say(f"server {plan.server} ({plan.origins['server']})")
     if plan.requirements:
-        say(f"requirements from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes")
+        origin = plan.origins.get("dependencies", "")
+        say(f"dependencies from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes ({origin})")
+    for other in plan.locks_passed_over:
+        say(f'  passed over: {other} (to read it: dependencies = "{other}" in [tool.taxiway])')
 
 
 def settle(
@@ -173,7 +178,7 @@ def _install_dependencies(
             more = f" and {len(plan.unpinned) - _NAMED} more" * (len(plan.unpinned) > _NAMED)
             console.warn(
                 f"Not pinned, so that another build may install something else: {', '.join(plan.unpinned[:_NAMED])}{more}. "
-                "Pin them: pip-compile --generate-hashes"
+                "Pin them: taxiway lock"
             )
         if plan.requirements:
             file = Path(layout.source, plan.requirements)

@@ -19,6 +19,11 @@ def _listing(items: Iterable[str]) -> str:
     return "".join(f"\n  {item}" for item in items)
 
 
+def _some(items: Sequence[str], most: int = 5) -> list[str]:
+    """Leave out what S2I's report has no room for."""
+    return [*items[:most], *([f"and {len(items) - most} more"] if len(items) > most else [])]
+
+
 _TAIL = 500  # characters: S2I's report has room for a kilobyte, and what to do comes after
 
 
@@ -165,6 +170,19 @@ class VariableFileError(TaxiwayError):
         )
 
 
+class PipenvAndMicropipenvError(TaxiwayError):
+    """Two variables that exclude each other; status and rule are those of s2i-python-container."""
+
+    code = "pipenv-and-micropipenv"
+    exit_status = 3
+
+    def __init__(self) -> None:
+        super().__init__(
+            "ENABLE_PIPENV and ENABLE_MICROPIPENV are both set; expected one of them at most.\n\n"
+            "Remove one; without either, taxiway finds the lock by itself."
+        )
+
+
 class NoSourceError(TaxiwayError):
     """There is no application source to build."""
 
@@ -308,6 +326,108 @@ class BadRequirementsError(TaxiwayError):
         super().__init__(
             f"Couldn't read the requirements:{_listing(problems)}\n\n"
             "Expected the requirements file format: name==version lines, -r FILE, -c FILE, --hash, and pip's other options."
+        )
+
+
+class BadLockError(TaxiwayError):
+    """A lock that can't be read."""
+
+    code = "bad-lock"
+    exit_status = 4
+
+    def __init__(self, file: str, reason: str) -> None:
+        super().__init__(f"Couldn't read {file}: {reason}.\n\nLock again with the tool that wrote it, and commit the result.")
+
+
+class LockOutdatedError(TaxiwayError):
+    """A lock that was made from an older manifest."""
+
+    code = "lock-outdated"
+    exit_status = 4
+
+    def __init__(self, lock: str, manifest: str, differences: Sequence[str], refresh: str) -> None:
+        super().__init__(
+            f"The lock {lock} is older than {manifest}:{_listing(_some(differences))}\n\n"
+            f"Lock again, and commit the result: {refresh}\n"
+            f'Or have another file read: dependencies = "FILE" in [tool.taxiway].'
+        )
+
+
+class LockedForOtherPythonError(TaxiwayError):
+    """A lock for another Python than the application's."""
+
+    code = "lock-for-other-python"
+    exit_status = 4
+
+    def __init__(self, file: str, expected: str, found: str) -> None:
+        super().__init__(
+            f"The lock {file} is for another Python: expected {expected}, found {found}.\n\n"
+            "Build with an image of that Python, or change requires-python and lock again."
+        )
+
+
+class UnknownGroupError(TaxiwayError):
+    """An extra or group that the lock doesn't have."""
+
+    code = "unknown-group"
+    exit_status = 4
+
+    def __init__(self, kind: str, unknown: Sequence[str], file: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't find the {kind} {', '.join(unknown)} in {file}; there are: {', '.join(known) or 'none'}.\n\n"
+            "Correct extras or groups in [tool.taxiway] (TAXIWAY_EXTRAS, TAXIWAY_GROUPS), or lock again."
+        )
+
+
+class MissingLockError(TaxiwayError):
+    """A manifest whose lock was forgotten."""
+
+    code = "no-lock"
+    exit_status = 4
+
+    def __init__(self, manifest: str, lock: str, command: str) -> None:
+        super().__init__(
+            f"There is {manifest}, but no {lock}: what would be installed isn't decided.\n\n"
+            f"Lock, and commit the result: {command}"
+        )
+
+
+class NoDependenciesFileError(TaxiwayError):
+    """The setting `dependencies` names a file that isn't there."""
+
+    code = "no-dependencies-file"
+    exit_status = 4
+
+    def __init__(self, name: str, origin: str, found: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't find {name.replace('|', ' or ')} ({origin}) in the source; found: {', '.join(found) or 'none'}.\n\n"
+            "Set dependencies in [tool.taxiway], or TAXIWAY_DEPENDENCIES, to a file relative to the top of the source."
+        )
+
+
+class MissingHashesError(TaxiwayError):
+    """Some lines of a lock have no hash."""
+
+    code = "missing-hashes"
+    exit_status = 4
+
+    def __init__(self, bare: Sequence[str], file: str) -> None:
+        super().__init__(
+            f"Hashes are missing in {file}; expected at least one for each package, found none for:{_listing(_some(bare))}\n\n"
+            "Lock again with the tool that wrote it (pip-compile: --generate-hashes), and commit the result."
+        )
+
+
+class UnpinnedError(TaxiwayError):
+    """Dependencies without exact version and hash, where `strict` is set."""
+
+    code = "not-locked"
+    exit_status = 4
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(
+            f"Not locked, which strict refuses; expected name==version with hashes, found:{_listing(_some(lines))}\n\n"
+            "Lock, and commit the result: taxiway lock. Or set strict = false in [tool.taxiway]."
         )
 
 

@@ -33,7 +33,7 @@ class BuildPlan:
     server: str
     """For WSGI, where the interface isn't known yet."""
     requirements: str | None
-    """The requirements file, relative to the source."""
+    """The lock or requirements file, relative to the source."""
     require_hashes: bool
     unpinned: tuple[str, ...]
     """Requirements that don't say exactly what is installed."""
@@ -43,6 +43,8 @@ class BuildPlan:
     origins: Mapping[str, str]
     """What decided `app` and `server`."""
     passed_over: tuple[str, ...]
+    locks_passed_over: tuple[str, ...] = ()
+    """Files with dependencies that aren't read."""
 
     def as_data(self) -> dict[str, Any]:
         """Return the plan for JSON."""
@@ -83,8 +85,10 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         unpinned=tuple(f"{pin.requirement} ({pin.origin})" for pin in requirements.unpinned) if requirements else (),
         collectstatic=facts.django is not None and settings.collectstatic,
         static=settings.static,
-        origins={"app": choice.origin, "server": server_origin},
+        origins={"app": choice.origin, "server": server_origin}
+        | ({"dependencies": facts.dependencies.origin} if facts.dependencies else {}),
         passed_over=choice.passed_over,
+        locks_passed_over=facts.dependencies.passed_over if facts.dependencies else (),
     )
 
 

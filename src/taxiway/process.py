@@ -84,3 +84,16 @@ def run(
     process.wait()
     reader.join(_REST_S)  # longer only where a background process has the pipe
     return Result(process.returncode, "\n".join(tail.copy()))
+
+
+def output(argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path) -> Result:
+    """Run a program for what it prints; its stdout if it succeeds, else its stderr.
+
+    Raises:
+        CommandFailedError: It couldn't be started.
+    """
+    try:
+        done = subprocess.run(argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    except OSError as error:
+        raise CommandFailedError(console.join(argv), str(error)) from error
+    return Result(done.returncode, (done.stderr if done.returncode else done.stdout).decode(errors="replace"))

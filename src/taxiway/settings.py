@@ -38,7 +38,7 @@ class Setting(NamedTuple):
     platform: tuple[str, ...] = ()
     """Names of the platform, as strong as TAXIWAY_*."""
     peers: tuple[str, ...] = ()
-    """Names of other builders, weaker than [tool.taxiway]; `!NAME` means the value `off` when NAME is set."""
+    """Names of other builders, weaker than [tool.taxiway]. With NAME set, `!NAME` means the value `off`, `NAME=VALUE` VALUE."""
     off: object = False
     key: str = ""
     """Where it stands in [tool.taxiway], `table.key`, if not by its name."""
@@ -64,6 +64,13 @@ class Settings(NamedTuple):
     static: tuple[str, ...]
     collectstatic: bool
     keep_git: bool
+    dependencies: tuple[str, ...]
+    extras: tuple[str, ...]
+    groups: tuple[str, ...]
+    strict: bool
+    install_pyproject: bool
+    install_setup_py: bool
+    install_pip: bool
     credentials: str
     migrate: str
     migrate_databases: tuple[str, ...]
@@ -235,6 +242,41 @@ SETTINGS = (
     ),
     Setting("keep-git", FLAG, False, "Whether the image keeps the source's .git directory."),  # noqa: FBT003
     Setting(
+        "dependencies",
+        WORDS,
+        (),
+        "The lock, or the requirements files, to install from, relative to the source. Default: the first format that is there.",
+        peers=(
+            "ENABLE_PIPENV=Pipfile.lock|requirements.txt",
+            "ENABLE_MICROPIPENV=Pipfile.lock|poetry.lock|requirements.txt",
+            "WARPDRIVE_PIP_PACKAGES",
+        ),
+    ),
+    Setting("extras", WORDS, (), "Extras of the project that are installed too."),
+    Setting("groups", WORDS, (), "Dependency groups that are installed too; without this none is, development groups included."),
+    Setting("strict", FLAG, False, "Whether dependencies without exact version and hash are refused."),  # noqa: FBT003
+    Setting(
+        "install-pyproject",
+        FLAG,
+        True,  # noqa: FBT003
+        "Whether a project with a pyproject.toml is installed itself, and its dependencies without a lock.",
+        peers=("!DISABLE_PYPROJECT_TOML_PROCESSING",),
+    ),
+    Setting(
+        "install-setup-py",
+        FLAG,
+        True,  # noqa: FBT003
+        "Whether a project with a setup.py or setup.cfg is installed itself.",
+        peers=("!DISABLE_SETUP_PY_PROCESSING",),
+    ),
+    Setting(
+        "install-pip",
+        FLAG,
+        False,  # noqa: FBT003
+        "Whether the application's environment gets pip, setuptools and wheel, in the builder image's versions.",
+        peers=("UPGRADE_PIP_TO_LATEST=true",),
+    ),
+    Setting(
         "credentials",
         TEXT,
         "/etc/taxiway/credentials",
@@ -350,15 +392,14 @@ def _choose(  # noqa: PLR0917
     found = (project.get(table, {}) if table else project).get(key or setting.name, "")  # type: ignore[attr-defined]  # checked
     if found != "":
         return _convert(setting, found, project_origin), project_origin
-    for name in setting.peers:
-        value = variable(environ, name.lstrip("!"))
+    for peer in setting.peers:
+        name, _, meant = peer.lstrip("!").partition("=")
+        value = variable(environ, name)
         if not value:
             continue
-        if name.startswith("!"):
-            if value.lower() in _FALSE:
-                warn(f"{name[1:]}={value} counts as set, as any value does; remove the variable to unset it.")
-            return setting.off, name[1:]
-        return _convert(setting, value, f"the variable {name}"), name
+        if (meant or peer.startswith("!")) and value.lower() in _FALSE:
+            warn(f"{name}={value} counts as set, as any value does; remove the variable to unset it.")
+        return setting.off if peer.startswith("!") else _convert(setting, meant or value, f"the variable {name}"), name
     return setting.default, "default"
 
 

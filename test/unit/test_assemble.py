@@ -52,17 +52,20 @@ def test_server_distributions(changes: dict[str, Any], names: list[str], added: 
 
 def test_tell() -> None:
     lines: list[str] = []
-    plan = replace(PLAN, requirements="requirements.txt", require_hashes=True, passed_over=("a:b (there)",))
+    plan = replace(
+        PLAN, requirements="requirements.txt", require_hashes=True, passed_over=("a:b (there)",), locks_passed_over=("uv.lock",)
+    )
     build.tell(plan, lines.append)
     build.tell(replace(PLAN, requirements="requirements.txt"), lines.append)
     assert lines == [
         "starts web:app (APP_MODULE)",
         "  passed over: a:b (there)",
         "server mod_wsgi (default)",
-        "requirements from requirements.txt, with hashes",
+        "dependencies from requirements.txt, with hashes ()",
+        '  passed over: uv.lock (to read it: dependencies = "uv.lock" in [tool.taxiway])',
         "starts web:app (APP_MODULE)",
         "server mod_wsgi (default)",
-        "requirements from requirements.txt, without hashes",
+        "dependencies from requirements.txt, without hashes ()",
     ]
 
 
@@ -142,7 +145,7 @@ def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest
     ]
     assert written.err == (
         "warning: Not pinned, so that another build may install something else: flask (requirements.txt line 1). "
-        "Pin them: pip-compile --generate-hashes\n"
+        "Pin them: taxiway lock\n"
     )
 
 

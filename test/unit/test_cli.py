@@ -101,7 +101,7 @@ def test_plan(run: Run) -> None:
     assert output(run("plan", str(APPS / "django-static-sqlite"))).splitlines() == [
         "starts hangar.wsgi:application (WSGI_APPLICATION in hangar/settings.py)",
         "server mod_wsgi (default for WSGI: no server in the requirements)",
-        "requirements from requirements.txt, with hashes",
+        "dependencies from requirements.txt, with hashes (the only one there)",
         "from the builder image: mod_wsgi",
         "Django with hangar.settings; collectstatic: yes",
     ]
@@ -112,7 +112,7 @@ def test_plan_of_what_is_not_pinned(run: Run, tree: Tree) -> None:
     assert output(run("plan", str(top), TAXIWAY_STATIC="/m=media")).splitlines() == [
         "starts app:app (Flask object in app.py line 1)",
         "server gunicorn (from requirements.txt line 2)",
-        "requirements from requirements.txt, without hashes",
+        "dependencies from requirements.txt, without hashes (the only one there)",
         "not pinned: flask (requirements.txt line 1)",
     ]
 

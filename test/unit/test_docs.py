@@ -31,7 +31,7 @@ def shown_default(setting: Setting) -> str:
 
 
 def settings_row(setting: Setting) -> str:
-    names = (setting.variable, *setting.platform, *(name.lstrip("!") for name in setting.peers))
+    names = (setting.variable, *setting.platform, *(name.lstrip("!").partition("=")[0] for name in setting.peers))
     variables = ", ".join(f"`{name}`" for name in names)
     return f"| `{setting.name}` | {variables} | {setting.kind.expected} | {shown_default(setting)} | {setting.help} |"
 

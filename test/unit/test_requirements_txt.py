@@ -6,6 +6,7 @@ import pytest
 from packaging.requirements import InvalidRequirement
 from trees import Tree
 
+from taxiway.dependencies.formats.common import Selection
 from taxiway.dependencies.formats.requirements_txt import logical_lines, parse_line
 from taxiway.dependencies.formats.requirements_txt import read as read_requirements
 from taxiway.dependencies.pins import PinnedList
@@ -96,7 +97,7 @@ def test_logical_lines(text: str, lines: list[tuple[int, str]]) -> None:
 
 def read(tree: Tree, files: dict[str, str]) -> PinnedList:
     top = tree(files)
-    return read_requirements(top / "requirements.txt", top)
+    return read_requirements(top / "requirements.txt", top, Selection())
 
 
 @pytest.mark.parametrize(
@@ -179,11 +180,11 @@ def test_not_utf_8(tree: Tree) -> None:
     top = tree({})
     (top / "requirements.txt").write_bytes(b"flask # caf\xe9\n")
     with pytest.raises(BadRequirementsError, match=r"requirements\.txt: 'utf-8' codec can't decode byte 0xe9"):
-        read_requirements(top / "requirements.txt", top)
+        read_requirements(top / "requirements.txt", top, Selection())
 
 
 def test_a_false_marker_asks_for_nothing(tmp_path: Path) -> None:
     (tmp_path / "requirements.txt").write_text("gunicorn==27.0.1; sys_platform == 'win32'\nflask==3.1.3; python_version > '3'\n")
-    found = read_requirements(tmp_path / "requirements.txt", tmp_path)
+    found = read_requirements(tmp_path / "requirements.txt", tmp_path, Selection())
     assert found.find("gunicorn") is None
     assert found.find("flask") is not None

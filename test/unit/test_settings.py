@@ -32,6 +32,13 @@ def test_defaults() -> None:
         static=(),
         collectstatic=True,
         keep_git=False,
+        dependencies=(),
+        extras=(),
+        groups=(),
+        strict=False,
+        install_pyproject=True,
+        install_setup_py=True,
+        install_pip=False,
         migrate="start",
         migrate_databases=(),
         migrate_timeout=300,
@@ -280,5 +287,5 @@ def test_a_flag_of_a_peer_counts_with_any_value(value: str, warnings: list[str])
 
 def test_variable_names() -> None:
     assert {s.variable for s in settings.SETTINGS} >= {"TAXIWAY_APP_HOME", "TAXIWAY_PORT", "TAXIWAY_KEEP_GIT"}
-    names = [n for s in settings.SETTINGS for n in (s.variable, *s.platform, *(p.lstrip("!") for p in s.peers))]
+    names = [n for s in settings.SETTINGS for n in (s.variable, *s.platform, *(p.lstrip("!").partition("=")[0] for p in s.peers))]
     assert len(names) == len(set(names))

@@ -12,27 +12,32 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Specifier
 from packaging.utils import canonicalize_name
 
+from taxiway.dependencies.formats.common import Asked, Selection, check_fresh, unsatisfied
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.errors import BadRequirementsError
 
 NAME = "requirements.txt"
+FILES = (NAME,)
 
 
-def read(path: Path, source: Path) -> PinnedList:
+def read(path: Path, source: Path, selection: Selection) -> PinnedList:
     """Read a requirements file and the files that it includes by `-r` and `-c`.
 
     Args:
         path: The requirements file.
         source: The application's source; files are named relative to it.
+        selection: Where it is to be installed; such a file has neither extras nor groups.
 
     Raises:
         BadRequirementsError: An included file is missing, or a line is no requirement; all problems together.
+        LockOutdatedError: It was compiled from a requirements.in that asks for something else now.
     """
-    reader = _Reader(source.resolve())
+    reader = _Reader(source.resolve(), selection)
     reader.read(path.resolve(), constraint=False)
     if reader.problems:
         raise BadRequirementsError(reader.problems)
     pins = tuple(reader.pins)
+    _check_fresh(path.resolve(), reader, selection)
     return PinnedList(
         format=NAME,
         file=reader.name(path.resolve()),
@@ -44,11 +49,44 @@ def read(path: Path, source: Path) -> PinnedList:
     )
 
 
+def _check_fresh(path: Path, reader: "_Reader", selection: Selection) -> None:
+    """Compare a compiled file with the requirements.in that it was compiled from."""
+    manifest = path.with_suffix(".in")
+    compiled = {number: by for number, by in _compiled_from(reader.contents[0]).items() if manifest.name in by}
+    if path == manifest or not manifest.is_file() or not compiled:
+        return
+    asked_for = _Reader(reader.source, selection)
+    asked_for.read(manifest, constraint=False)
+    if asked_for.problems:
+        raise BadRequirementsError(asked_for.problems)
+    lock = reader.name(path)
+    asked = [Asked(Specifier(pin.requirement), pin.origin) for pin in asked_for.pins if pin.name and not pin.url]
+    differences = unsatisfied(asked, reader.pins, selection, lock)
+    names = {pin.name for pin in asked_for.pins}
+    for pin in reader.pins:
+        if pin.file == lock and pin.line in compiled and pin.name and not pin.url and pin.name not in names:
+            differences.append(f"{pin.name} ({pin.origin}) isn't in {reader.name(manifest)} any more")
+    check_fresh(lock, reader.name(manifest), differences, f"pip-compile --generate-hashes {manifest.name}, or taxiway lock")
+
+
+def _compiled_from(text: str) -> dict[int, str]:
+    """Return for the first line of each requirement what pip-compile and uv write about it: `# via -r requirements.in`."""
+    found: dict[int, str] = {}
+    last = 0
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"[\w.-]", line):
+            last = number
+        if last and (match := re.search(r"\s#\s+(?:via\s+)?-r (\S+)", line)):
+            found[last] = f"{found.get(last, '')} {match[1]}"
+    return found
+
+
 class _Reader:
     """What was found so far."""
 
-    def __init__(self, source: Path) -> None:
+    def __init__(self, source: Path, selection: Selection) -> None:
         self.source = source
+        self.selection = selection
         self.contents: list[str] = []
         self.pins: list[Pin] = []
         self.options: list[str] = []
@@ -81,7 +119,7 @@ class _Reader:
                 self.options.append(line)
             elif not constraint:
                 try:
-                    self.pins.append(parse_line(line, name, number))
+                    self.pins.append(parse_line(line, name, number, self.selection.environment))
                 except InvalidRequirement as error:
                     self.problems.append(f"{name} line {number}: {line}: {str(error).splitlines()[0]}")
 

@@ -1,0 +1,104 @@
+"""pylock.toml, the standard lock file: PEP 751, read with the library `packaging`."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.utils import canonicalize_name
+
+from taxiway.dependencies.formats.common import (
+    Selection,
+    check_fresh,
+    check_names,
+    check_python,
+    project_requirements,
+    read_toml,
+    unsatisfied,
+    vcs_url,
+)
+from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.errors import BadLockError
+
+NAME = "pylock.toml"
+FILES = ("pylock.toml", "pylock.*.toml")
+REFRESH = "uv export --format pylock.toml -o pylock.toml"
+
+
+def read(path: Path, source: Path, selection: Selection) -> PinnedList:
+    """Read a pylock.toml.
+
+    Raises:
+        BadLockError: It isn't one.
+        LockedForOtherPythonError: It is for another Python.
+        UnknownGroupError: It lacks an extra or group.
+        LockOutdatedError: pyproject.toml asks for something else.
+    """
+    document = read_toml(path, source)
+    try:
+        lock = Pylock.from_dict(document.data)
+    except PylockValidationError as error:
+        raise BadLockError(document.file, str(error)) from error
+    check_python(str(lock.requires_python or ""), selection, document.file)
+    check_names(selection.extras, lock.extras or (), "extras", document.file)
+    check_names(selection.groups, lock.dependency_groups or (), "groups", document.file)
+    environment: dict[str, str | frozenset[str]] = {
+        **selection.environment,
+        "extras": frozenset(selection.extras),
+        "dependency_groups": frozenset({*selection.groups, *(lock.default_groups or ())}),
+    }
+    pins = []
+    for package, line in zip(lock.packages, document.lines_of("packages"), strict=True):
+        applies = package.marker is None or package.marker.evaluate(environment, context="lock_file")
+        pins.append(_pin(package, document.file, line, applies=applies))
+    manifest = source / "pyproject.toml"
+    if path.name == NAME and manifest.is_file():
+        asked = project_requirements(read_toml(manifest, source), selection)
+        check_fresh(document.file, manifest.name, unsatisfied(asked, pins, selection, document.file), REFRESH)
+    indexes = dict.fromkeys(package.index for package in lock.packages if package.index)
+    return PinnedList(
+        format=NAME,
+        file=document.file,
+        pins=tuple(pins),
+        complete=True,
+        contents=(document.text,),
+        options=index_options(indexes),
+    )
+
+
+def index_options(urls: dict[str, None]) -> tuple[str, ...]:
+    """Return the lines for an installer that name package indexes, but for the public one, which is the default."""
+    if all(urlsplit(url).hostname == "pypi.org" for url in urls):
+        return ()
+    first, *others = urls
+    return (f"--index-url {first}", *(f"--extra-index-url {url}" for url in others))
+
+
+def _pin(package: Package, file: str, line: int, *, applies: bool) -> Pin:
+    version = str(package.version) if package.version else None
+    requirement, url, editable = f"{package.name}=={version}", None, False
+    hashes: list[str] = []
+    if package.directory:
+        requirement = url = package.directory.path
+        editable = bool(package.directory.editable)
+    elif package.vcs:
+        vcs = package.vcs
+        url = vcs_url(vcs.type, vcs.url or vcs.path or "", vcs.commit_id, vcs.subdirectory)
+        requirement = f"{package.name} @ {url}"
+    elif package.archive:
+        url = package.archive.url or package.archive.path or ""
+        requirement = f"{package.name} @ {url}" if "://" in url else url
+        hashes = [f"{name}:{digest}" for name, digest in package.archive.hashes.items()]
+    else:
+        files = [*(package.wheels or ()), *((package.sdist,) if package.sdist else ())]
+        hashes = [f"{name}:{digest}" for file_ in files for name, digest in file_.hashes.items()]
+    return Pin(
+        name=canonicalize_name(package.name),
+        version=version,
+        requirement=requirement,
+        hashes=tuple(dict.fromkeys(hashes)),
+        file=file,
+        line=line,
+        url=url,
+        editable=editable,
+        applies=applies,
+    )
