@@ -9,7 +9,7 @@ def parse(path: Path) -> ast.Module | None:
     """Parse a module; None where there is no such file or it isn't Python."""
     try:
         return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, RecursionError):
         return None
 
 
@@ -30,6 +30,24 @@ def statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
                 yield statement
 
 
+def guarded(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Walk the statements under `if __name__ == "__main__"`."""
+    for statement in body:
+        match statement:
+            case ast.If(test=test, body=inner) if _is_main_guard(test):
+                yield from inner
+
+
+def calls(node: ast.AST) -> Iterator[ast.Call]:
+    """Walk the calls that happen when a node runs: what functions, classes and lambdas in it would call doesn't count."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
+        return
+    if isinstance(node, ast.Call):
+        yield node
+    for inner in ast.iter_child_nodes(node):
+        yield from calls(inner)
+
+
 def assignments(module: ast.Module) -> Iterator[tuple[str, ast.expr, int]]:
     """Walk a module's assignments to names: name, value, line."""
     for statement in statements(module.body):
@@ -46,8 +64,8 @@ def string_value(module: ast.Module, name: str) -> str | None:
     """Return the string that a module assigns to a name; the last one counts."""
     found = None
     for target, value, _ in assignments(module):
-        if target == name and isinstance(value, ast.Constant) and isinstance(value.value, str):
-            found = value.value
+        if target == name:
+            found = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else None
     return found
 
 
