@@ -126,6 +126,8 @@ def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
     say(f"starts {plan.app} ({plan.origins['app']})")
     for other in plan.passed_over:
         say(f"  passed over: {other}")
+    for warning in plan.warnings:
+        console.warn(warning)
     say(f"server {plan.server} ({plan.origins['server']})")
     if plan.requirements:
         origin = plan.origins.get("dependencies", "")

@@ -231,29 +231,56 @@ class NoEntryPointError(TaxiwayError):
     code = "no-entry-point"
     exit_status = 3
 
-    def __init__(self, looked_for: Sequence[str], found: Sequence[str]) -> None:
+    def __init__(self, looked_for: Sequence[str], found: Sequence[str], rejected: Sequence[str] = ()) -> None:
+        unusable = f"\nFound, but not to be started as it is:{_listing(rejected)}" if rejected else ""
         super().__init__(
             "Couldn't work out how to start the application.\n"
             f"Looked for:{_listing(looked_for)}\n"
-            f"Found at the top of the source: {', '.join(found) or 'nothing'}.\n\n"
-            "Add one of those, or name the WSGI callable, for example:\n"
+            f"Found at the top of the source: {', '.join(found) or 'nothing'}.{unusable}\n\n"
+            "Add one of those, or name the WSGI or ASGI callable, for example:\n"
             '  APP_MODULE=shop.web:app          (environment, .s2i/environment, "s2i build -e")\n'
             '  [tool.taxiway] app = "shop.web:app"    (pyproject.toml)'
         )
 
 
 class SeveralEntryPointsError(TaxiwayError):
-    """More than one object could be the application."""
+    """More than one thing could be the application."""
 
     code = "several-entry-points"
     exit_status = 3
 
-    def __init__(self, candidates: Sequence[str]) -> None:
+    def __init__(self, candidates: Sequence[str], key: str, variable: str) -> None:
         super().__init__(
-            f"More than one object could be the application:{_listing(candidates)}\n\n"
-            "Say which one, in pyproject.toml or in the environment:\n"
-            f'  [tool.taxiway] app = "{candidates[0].split(" ")[0]}"\n'
-            f"  APP_MODULE={candidates[0].split(' ')[0]}"
+            f"More than one could be the application:{_listing(candidates)}\n\n"
+            f"Say which one, in pyproject.toml or in the environment:\n  [tool.taxiway] {key}\n  {variable}"
+        )
+
+
+class NoAppFileError(TaxiwayError):
+    """APP_FILE or APP_SCRIPT names a file that isn't there."""
+
+    code = "no-app-file"
+    exit_status = 1  # as with s2i-python-container
+
+    def __init__(self, name: str, origin: str, found: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no file {name} ({origin}) in the application's directory.\n"
+            f"Found there: {', '.join(found) or 'nothing'}.\n\n"
+            f"Correct {origin}, or remove it: then the application is looked for."
+        )
+
+
+class NotebookError(TaxiwayError):
+    """There are notebooks, and nothing that could show them."""
+
+    code = "notebook-without-server"
+    exit_status = 3
+
+    def __init__(self, notebooks: Sequence[str]) -> None:
+        super().__init__(
+            f"There are notebooks only ({', '.join(notebooks)}), and no program that shows them is in the requirements.\n\n"
+            "Add voila to them, which shows a notebook's results as a page, or jupyterlab, in which whoever has its token\n"
+            "runs what they like."
         )
 
 

@@ -1,23 +1,26 @@
 """Deciding: from facts and settings to a build plan. Pure functions over plain data."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+import shlex
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from taxiway import proxy, servers
-from taxiway.detect import AppFacts
-from taxiway.detect.entry_points import choose
-from taxiway.errors import NoEntryPointError, SeveralEntryPointsError
-from taxiway.launch_plan import ASGI, PROGRAMS, WSGI
+from taxiway.detect import AppFacts, procfile
+from taxiway.detect.entry_points import Candidate, choose
+from taxiway.errors import NoAppFileError, NoEntryPointError, NotebookError, SeveralEntryPointsError
+from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, WSGI
 from taxiway.servers import gunicorn
-from taxiway.settings import Settings, import_string
+from taxiway.settings import PEERS, Settings, import_string
 
 _LOOKED_FOR = (
-    "manage.py with DJANGO_SETTINGS_MODULE (Django)",
-    "wsgi.py with application or app",
-    "app.py, application.py or main.py with a WSGI object, function or create_app()",
-    "a package with one of these",
+    "app.sh, a web process in Procfile, wsgi_app in gunicorn.conf.py",
+    "manage.py with DJANGO_SETTINGS_MODULE (Django), production.ini (PasteDeploy)",
+    "wsgi.py, asgi.py, app.py, application.py, main.py and other modules and packages",
+    "  with an object of a web framework, a function or create_app()",
+    "programs that listen by themselves; Streamlit, Gradio, notebooks",
 )
+_ASGI_SERVERS = ("daphne",)  # that taxiway doesn't run, but that show what is meant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +48,7 @@ class BuildPlan:
     passed_over: tuple[str, ...]
     locks_passed_over: tuple[str, ...] = ()
     """Files with dependencies that aren't read."""
+    warnings: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
         """Return the plan for JSON."""
@@ -57,6 +61,12 @@ class _Choice:
     origin: str
     passed_over: tuple[str, ...] = ()
     interface: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> "_Choice":
+        warnings = (candidate.warning,) if candidate.warning else ()
+        return cls(app=candidate.app, origin=candidate.origin, interface=candidate.interface, warnings=warnings)
 
 
 def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
@@ -64,6 +74,8 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
 
     Raises:
         NoEntryPointError: Nothing says what to start.
+        NoAppFileError: The file that was told isn't there.
+        NotebookError: There are notebooks only, and nothing that shows them.
         SeveralEntryPointsError: More than one object could be the application.
         UnsupportedInterfaceError: The server that was asked for is for other applications.
         UnknownServerError: There is no such server.
@@ -77,7 +89,7 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         app=choice.app,
         home=facts.home,
         framework="django" if facts.django else None,
-        django_settings=facts.django.settings_module if facts.django else None,
+        django_settings=facts.django.settings(choice.app) if facts.django else None,
         interface=choice.interface,
         server=server,
         requirements=requirements.file if requirements else None,
@@ -89,42 +101,99 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         | ({"dependencies": facts.dependencies.origin} if facts.dependencies else {}),
         passed_over=choice.passed_over,
         locks_passed_over=facts.dependencies.passed_over if facts.dependencies else (),
+        warnings=(*facts.warnings, *choice.warnings),
     )
 
 
 def _choose_app(facts: AppFacts, settings: Settings) -> _Choice:
-    """Choose what to start: what is told, then gunicorn.conf.py, Django, wsgi.py, app.py, packages."""
-    told: list[_Choice] = []
-    if settings.app:
-        told.append(_Choice(app=settings.app, origin=settings.origin("app")))
-    if facts.gunicorn_app and facts.requirements and facts.requirements.find("gunicorn"):
-        told.append(_Choice(app=import_string(facts.gunicorn_app), origin="wsgi_app in gunicorn.conf.py"))
-    if facts.django and facts.django.app:
-        told.append(_Choice(app=facts.django.app, origin=facts.django.origin))
+    """Choose what to start: what is told, then what the source declares, then what is found in it."""
+    certain = [*_told(facts, settings), *_declared(facts, _preferred(facts, settings))]
     found = [c for tier in facts.tiers for c in tier]
-    if told:
-        rest = [f"{c.app} ({c.origin})" for c in told[1:] if c.app != told[0].app]
-        rest += [f"{c.app} ({c.origin})" for c in found if c.app != told[0].app]
-        interface = next((c.interface for c in found if c.app == told[0].app), None)
-        return _Choice(
-            app=told[0].app,
-            origin=told[0].origin,
-            passed_over=tuple(dict.fromkeys(rest)),
-            interface=interface,
-        )
-    for tier in facts.tiers:
-        possible = choose(tier)
-        if len(possible) > 1:
-            raise SeveralEntryPointsError([str(c) for c in possible])
-        if possible:
-            rest = [f"{c.app} ({c.origin})" for c in found if c is not possible[0]]
-            return _Choice(
-                app=possible[0].app,
-                origin=possible[0].origin,
-                passed_over=tuple(rest),
-                interface=possible[0].interface,
-            )
-    raise NoEntryPointError(_LOOKED_FOR, facts.top)
+    chosen = certain[0] if certain else None
+    if chosen is None:
+        for tier in facts.tiers:
+            possible = choose(tier, _preferred(facts, settings))
+            if len(possible) > 1:
+                key, variable, value = possible[0].setting
+                raise SeveralEntryPointsError([str(c) for c in possible], f'{key} = "{value}"', f"{variable}={value}")
+            if possible:
+                chosen = _Choice.of(possible[0])
+                break
+    if chosen is None and facts.notebooks:
+        chosen = _notebook(facts)
+    if chosen is None:
+        raise NoEntryPointError(_LOOKED_FOR, facts.top, facts.rejected)
+    same = {chosen.app} | {c.app for c in found for o in found if o.app == chosen.app and c.identity == o.identity}
+    others = [*certain, *map(_Choice.of, found)]
+    hint = next((c.interface for c in found if c.app == chosen.app), None)
+    return replace(
+        chosen,
+        interface=chosen.interface or hint,
+        passed_over=tuple(dict.fromkeys(f"{c.app} ({c.origin})" for c in others if c.app not in same)),
+    )
+
+
+def _told(facts: AppFacts, settings: Settings) -> Iterator[_Choice]:
+    """Give what the settings and gunicorn's configuration say.
+
+    For s2i-python-container, wsgi_app in gunicorn.conf.py goes before APP_SCRIPT, APP_FILE and APP_MODULE, in this order; what is
+    said to taxiway itself goes before all.
+    """
+    told = [_Choice(app=settings.app, origin=settings.origin("app"))] if settings.app else []
+    for setting, name, file in (
+        ("app-script", settings.app_script, facts.told_script),
+        ("app-file", settings.app_file, facts.told_file),
+    ):
+        if name and file is None:
+            raise NoAppFileError(name, settings.origin(setting), facts.top)
+        if file:
+            told.append(replace(_Choice.of(file), origin=settings.origin(setting)))
+    peers = [choice for choice in told if choice.origin.startswith(PEERS)]
+    yield from (choice for choice in told if choice not in peers)
+    if facts.gunicorn_app and facts.requires("gunicorn"):
+        yield _Choice(app=import_string(facts.gunicorn_app), origin="wsgi_app in gunicorn.conf.py")
+    yield from peers[1:] + peers[:1] if peers and peers[0].app == settings.app else peers
+
+
+def _declared(facts: AppFacts, preferred: str) -> Iterator[_Choice]:
+    """Give what the source declares: app.sh, Procfile, Django's settings."""
+    if facts.script:
+        yield _Choice.of(facts.script)
+    if web := procfile.find(facts.processes, procfile.WEB):
+        yield _Choice(app=web.command, origin=web.origin, interface=COMMAND)
+    if facts.django:
+        apps = [_Choice.of(c) for c in facts.django.apps]
+        yield from sorted(apps, key=lambda c: c.interface != preferred) if preferred else apps
+
+
+def _preferred(facts: AppFacts, settings: Settings) -> str:
+    """Tell which interface the server needs, if it is the only one that the told or the required servers have; else empty."""
+    names = [settings.server] if settings.server in servers.NAMES else servers.NAMES
+    packages = ((servers.load(name).PACKAGE, servers.load(name).INTERFACES) for name in names)
+    speaks = {
+        i for package, interfaces in packages if package and (settings.server or facts.requires(package)) for i in interfaces
+    }
+    if not settings.server and facts.requires(*_ASGI_SERVERS):
+        speaks.add(ASGI)
+    return speaks.pop() if len(speaks) == 1 else ""
+
+
+def _notebook(facts: AppFacts) -> _Choice:
+    """Choose the program that shows notebooks: a single one, or a list of them.
+
+    Raises:
+        NotebookError: None is required.
+    """
+    one = shlex.quote(facts.notebooks[0]) if len(facts.notebooks) == 1 else ""
+    origin = f"{', '.join(facts.notebooks)}, with no other application"
+    if facts.requires("voila"):
+        command = f"voila {one} --no-browser --Voila.ip=0.0.0.0 --port=$PORT"
+    elif facts.requires("jupyterlab", "jupyter", "notebook"):
+        program = "lab" if facts.requires("jupyterlab", "jupyter") else "notebook"
+        command = f"jupyter {program} {one} --no-browser --ip=0.0.0.0 --port=$PORT"
+    else:
+        raise NotebookError(facts.notebooks)
+    return _Choice(app=" ".join(command.split()), origin=origin, interface=COMMAND)
 
 
 def choose_server(

@@ -15,6 +15,8 @@ from taxiway.errors import BadSettingError, UnknownSettingError
 # Set by taxiway itself for hooks and the server; not settings.
 RESERVED = frozenset({"TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_PROXY", "TAXIWAY_CACHE"})
 # Tables below [tool.taxiway]: of settings, where a setting's key says so; the others are read by modules of their own.
+# How the names of other builders begin.
+PEERS = ("APP_", "WARPDRIVE_")
 TABLES = frozenset({"env", "processes", "proxy", "servers"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -53,6 +55,8 @@ class Settings(NamedTuple):
     """All settings, with the origin of each by name."""
 
     app: str | None
+    app_file: str | None
+    app_script: str | None
     app_home: str
     server: str | None
     server_args: str
@@ -97,7 +101,7 @@ def _text(value: object) -> str:
 def import_string(value: object) -> str:
     """Complete an import string: a module alone means its `application`, as gunicorn reads it."""
     text = _text(value)
-    return text if ":" in text else f"{text}:application"
+    return text if ":" in text or text.partition("#")[0].endswith(".ini") else f"{text}:application"
 
 
 def _integer(low: int, high: int) -> Kind:
@@ -177,7 +181,21 @@ SETTINGS = (
         Kind("an import string, package.module:name", import_string),
         None,
         "The WSGI callable: package.module:name, or package.module:factory() for one that makes it. Default: found.",
-        peers=("APP_MODULE",),
+        peers=("APP_MODULE", "WARPDRIVE_WSGI_MODULE_NAME"),
+    ),
+    Setting(
+        "app-file",
+        TEXT,
+        None,
+        "A Python program to start instead of an import string; it has to listen on PORT by itself.",
+        peers=("APP_FILE", "WARPDRIVE_PYTHON_FILE"),
+    ),
+    Setting(
+        "app-script",
+        TEXT,
+        None,
+        "A script, such as app.sh, to start instead of an import string; it has to listen on PORT by itself.",
+        peers=("APP_SCRIPT", "WARPDRIVE_SHELL_FILE"),
     ),
     Setting(
         "app-home",

@@ -61,9 +61,8 @@ def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, 
         options=options,
         warn=console.warn,
     )
-    if chosen.app and chosen.app != plan.app and plan.interface not in launch_plan.PROGRAMS:
-        plan = plan._replace(app=chosen.app, origins={**plan.origins, "app": chosen.origin("app")})
-    if chosen.server and chosen.server != plan.server:
+    plan = _told(plan, chosen)
+    if chosen.server and chosen.server != plan.server and plan.interface not in launch_plan.PROGRAMS:
         servers.require_fit(chosen.server, plan.app, plan.interface, chosen.origin("server"))
         if chosen.server not in plan.servers:
             raise ServerNotBuiltError(chosen.server, chosen.origin("server"), plan.servers)
@@ -93,6 +92,31 @@ def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:
     for name in (*command.unset, "FORWARDED_ALLOW_IPS"):  # by which gunicorn and uvicorn would trust whom the policy doesn't
         env.pop(name, None)
     return command, env
+
+
+def _told(plan: LaunchPlan, chosen: settings.Settings) -> LaunchPlan:
+    """Start something else than what the build decided, where the container's environment says so.
+
+    The order is the build's: what is said to taxiway itself, gunicorn.conf.py, APP_SCRIPT, APP_FILE, APP_MODULE.
+    """
+    told = [
+        (chosen.app_script, "app-script", launch_plan.SHELL),
+        (chosen.app_file, "app-file", launch_plan.PYTHON),
+        (chosen.app, "app", plan.interface),
+    ]
+    own = [row for row in told[-1:] + told[:-1] if not chosen.origin(row[1]).startswith(settings.PEERS)]
+    peers = [row for row in told if chosen.origin(row[1]).startswith(settings.PEERS)]
+    if plan.origins["app"].startswith("wsgi_app"):
+        peers = []
+    for app, setting, interface in own + peers:
+        if app is None or (setting == "app" and plan.interface in launch_plan.PROGRAMS):
+            continue
+        if plan.origins["app"] == chosen.origin(setting) and app in plan.app:
+            return plan
+        server = interface if interface in launch_plan.PROGRAMS else plan.server
+        origins = {**plan.origins, "app": chosen.origin(setting)}
+        return plan._replace(app=app, interface=interface, server=server, origins=origins)
+    return plan
 
 
 def _execute(command: servers.Command, env: Mapping[str, str], home: str) -> None:

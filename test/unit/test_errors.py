@@ -31,7 +31,9 @@ STATUSES = {
     "unknown-server": 2,
     "unknown-setting": 2,
     "bad-entry-point": 3,
+    "no-app-file": 1,
     "no-app-home": 3,
+    "notebook-without-server": 3,
     "no-entry-point": 3,
     "no-source": 3,
     "pipenv-and-micropipenv": 3,
@@ -147,14 +149,32 @@ def test_texts_that_say_what_to_do() -> None:
             ),
         ),
         (
-            errors.SeveralEntryPointsError(["app:one  (Flask object in app.py line 1)", "app:two  (there)"]),
+            errors.SeveralEntryPointsError(
+                ["app:one  (Flask object in app.py line 1)", "app:two  (there)"], 'app = "app:one"', "APP_MODULE=app:one"
+            ),
             (
-                "More than one object could be the application:\n"
+                "More than one could be the application:\n"
                 "  app:one  (Flask object in app.py line 1)\n"
                 "  app:two  (there)\n\n"
                 "Say which one, in pyproject.toml or in the environment:\n"
                 '  [tool.taxiway] app = "app:one"\n'
                 "  APP_MODULE=app:one"
+            ),
+        ),
+        (
+            errors.NoAppFileError("serve.py", "APP_FILE", ["app.py"]),
+            (
+                "There is no file serve.py (APP_FILE) in the application's directory.\n"
+                "Found there: app.py.\n\n"
+                "Correct APP_FILE, or remove it: then the application is looked for."
+            ),
+        ),
+        (
+            errors.NotebookError(["a.ipynb", "b.ipynb"]),
+            (
+                "There are notebooks only (a.ipynb, b.ipynb), and no program that shows them is in the requirements.\n\n"
+                "Add voila to them, which shows a notebook's results as a page, or jupyterlab, in which whoever has its token\n"
+                "runs what they like."
             ),
         ),
         (

@@ -17,7 +17,9 @@ from taxiway import detect, environment
 from taxiway.cli import build_environment
 from taxiway.configuration import read_project
 from taxiway.errors import (
+    NoAppFileError,
     NoEntryPointError,
+    NotebookError,
     SeveralEntryPointsError,
     TaxiwayError,
     UnknownServerError,
@@ -78,18 +80,166 @@ def test_app(tree: Tree, files: dict[str, str], environ: dict[str, str], app: st
     assert (found.app, found.origins["app"]) == (app, origin)
 
 
+ALL = {
+    **DJANGO,
+    "gunicorn.conf.py": "wsgi_app = 'web:app'\n",
+    "requirements.txt": "gunicorn\n",
+    "Procfile": "web: run --port $PORT\n",
+    "app.py": FLASK,
+    "wsgi.py": FLASK,
+    "serve.py": "",
+    "run.sh": "#!/bin/sh\n",
+    "app.sh": "#!/bin/sh\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("without", "environ", "app"),
+    [
+        ([], {"TAXIWAY_APP": "told:app", "APP_SCRIPT": "run.sh"}, "told:app"),
+        ([], {"TAXIWAY_APP_FILE": "serve.py", "APP_SCRIPT": "run.sh"}, "serve.py"),
+        ([], {"TAXIWAY_APP_SCRIPT": "run.sh", "TAXIWAY_APP_FILE": "serve.py"}, "exec /bin/sh ./run.sh"),
+        # As s2i-python-container has it: gunicorn.conf.py, APP_SCRIPT, APP_FILE, APP_MODULE, and app.sh only without them.
+        ([], {"APP_SCRIPT": "run.sh", "APP_FILE": "serve.py", "APP_MODULE": "m:app"}, "web:app"),
+        (["gunicorn.conf.py"], {"APP_SCRIPT": "run.sh", "APP_FILE": "serve.py", "APP_MODULE": "m:app"}, "exec /bin/sh ./run.sh"),
+        (["gunicorn.conf.py"], {"APP_FILE": "serve.py", "APP_MODULE": "m:app"}, "serve.py"),
+        (["gunicorn.conf.py"], {"APP_MODULE": "m:app"}, "m:app"),
+        (["requirements.txt"], {"APP_MODULE": "m:app"}, "m:app"),  # no gunicorn
+        (["gunicorn.conf.py"], {}, "exec /bin/sh ./app.sh"),
+        (["gunicorn.conf.py", "app.sh"], {}, "run --port $PORT"),
+        (["gunicorn.conf.py", "app.sh", "Procfile"], {}, "site.wsgi:application"),
+        (["gunicorn.conf.py", "app.sh", "Procfile", "manage.py"], {}, "wsgi:app"),
+        (["gunicorn.conf.py", "app.sh", "Procfile", "manage.py", "wsgi.py"], {}, "app:app"),
+    ],
+)
+def test_precedence(tree: Tree, without: list[str], environ: dict[str, str], app: str) -> None:
+    assert plan(tree({name: text for name, text in ALL.items() if name not in without}), environ).app == app
+
+
 def test_what_is_passed_over_is_told(tree: Tree) -> None:
-    files = {
-        **DJANGO,
-        "gunicorn.conf.py": "wsgi_app = 'web:app'\n",
-        "requirements.txt": "gunicorn\n",
-        "app.py": FLASK,
-        "wsgi.py": FLASK,
-    }
-    assert plan(tree(files), {"APP_MODULE": "wsgi:app"}).passed_over == (
+    assert plan(tree(ALL), {"TAXIWAY_APP": "wsgi:app"}).passed_over == (
         "web:app (wsgi_app in gunicorn.conf.py)",
+        "exec /bin/sh ./app.sh (script in app.sh)",
+        "run --port $PORT (Procfile line 1)",
         "site.wsgi:application (WSGI_APPLICATION in site/settings.py)",
         "app:app (Flask object in app.py line 1)",
+    )
+
+
+@pytest.mark.parametrize(("name", "variable"), [("none.py", "APP_FILE"), ("none.sh", "APP_SCRIPT")])
+def test_a_file_that_is_not_there(tree: Tree, name: str, variable: str) -> None:
+    with pytest.raises(NoAppFileError) as caught:
+        plan(tree({"app.py": FLASK}), {variable: name})
+    assert str(caught.value).startswith(
+        f"There is no file {name} ({variable}) in the application's directory.\nFound there: app.py."
+    )
+    assert caught.value.exit_status == 1
+
+
+PAGE = "import streamlit as st\nst.title('x')\n"
+STREAMLIT = (
+    "streamlit run {} --server.port $PORT --server.address 0.0.0.0 --server.headless true --browser.gatherUsageStats false"
+)
+
+
+@pytest.mark.parametrize(
+    ("files", "app", "interface"),
+    [
+        ({"app.sh": "#!/bin/sh\n"}, "exec /bin/sh ./app.sh", "command"),
+        ({"Procfile": "web: serve\n"}, "serve", "command"),
+        ({"app.py": FLASK + "app.run()\n"}, "app.py", "python"),
+        ({"app.py": FLASK}, "app:app", "WSGI"),
+        ({"main.py": "app = FastAPI()\n"}, "main:app", "ASGI"),
+        ({"app.py": "app = Something()\n"}, "app:app", None),
+        ({"production.ini": "[app:main]\n"}, "production.ini", "WSGI"),
+        ({"dashboard.py": PAGE, "helper.py": "import streamlit\nstreamlit.cache_data()\n"}, None, None),
+        ({"dashboard.py": "import helper\n" + PAGE, "helper.py": PAGE}, STREAMLIT.format("dashboard.py"), "command"),
+        ({"app.py": PAGE, "helper.py": PAGE, "pages/one.py": PAGE}, STREAMLIT.format("app.py"), "command"),
+        (
+            {"app.py": "import gradio as gr\ndemo = gr.Interface(f)\ndemo.launch()\n"},
+            "exec env GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=$PORT python app.py",
+            "command",
+        ),
+        (
+            {"a.py": "import gradio as gr\nwith gr.Blocks() as demo:\n    pass\nif __name__ == '__main__':\n    demo.launch()\n"},
+            "exec env GRADIO_SERVER_NAME=0.0.0.0 GRADIO_SERVER_PORT=$PORT python a.py",
+            "command",
+        ),
+        (
+            {"a.ipynb": "", "requirements.txt": "voila\n"},
+            "voila a.ipynb --no-browser --Voila.ip=0.0.0.0 --port=$PORT",
+            "command",
+        ),
+        (
+            {"a.ipynb": "", "b.ipynb": "", "requirements.txt": "voila\nnotebook\n"},
+            "voila --no-browser --Voila.ip=0.0.0.0 --port=$PORT",
+            "command",
+        ),
+        (
+            {"my a.ipynb": "", "requirements.txt": "jupyterlab\n"},
+            "jupyter lab 'my a.ipynb' --no-browser --ip=0.0.0.0 --port=$PORT",
+            "command",
+        ),
+        (
+            {"a.ipynb": "", "requirements.txt": "notebook\n"},
+            "jupyter notebook a.ipynb --no-browser --ip=0.0.0.0 --port=$PORT",
+            "command",
+        ),
+        ({"a.ipynb": "", "app.py": FLASK}, "app:app", "WSGI"),
+    ],
+)
+def test_interfaces(tree: Tree, files: dict[str, str], app: str | None, interface: str | None) -> None:
+    if app is None:
+        with pytest.raises(SeveralEntryPointsError):
+            plan(tree(files))
+    else:
+        found = plan(tree(files))
+        assert (found.app, found.interface) == (app, interface)
+
+
+def test_notebooks_that_nothing_shows(tree: Tree) -> None:
+    with pytest.raises(NotebookError, match="notebooks only"):
+        plan(tree({"a.ipynb": ""}))
+
+
+@pytest.mark.parametrize(
+    ("requirements", "environ", "app"),
+    [
+        ("django\n", {}, "site.wsgi:application"),
+        ("uvicorn\n", {}, "site.asgi:application"),  # it runs nothing else
+        ("daphne\n", {}, "site.asgi:application"),
+        ("gunicorn\nuvicorn\n", {}, "site.wsgi:application"),
+        ("uvicorn\n", {"TAXIWAY_SERVER": "mod_wsgi"}, "site.wsgi:application"),
+        ("", {"TAXIWAY_SERVER": "uvicorn"}, "site.asgi:application"),
+    ],
+)
+def test_the_server_decides_where_both_are_there(tree: Tree, requirements: str, environ: dict[str, str], app: str) -> None:
+    files = {
+        "manage.py": MANAGE,
+        "site/__init__.py": "",
+        "site/wsgi.py": "",
+        "site/asgi.py": "",
+        "requirements.txt": requirements,
+    }
+    assert plan(tree(files), environ).app == app
+
+
+def test_the_server_decides_between_wsgi_and_asgi_at_the_top(tree: Tree) -> None:
+    files = {"wsgi.py": FLASK, "asgi.py": "app = FastAPI()\n", "requirements.txt": "uvicorn\n"}
+    assert plan(tree(files)).app == "asgi:app"
+
+
+def test_warnings(tree: Tree) -> None:
+    assert plan(tree({"json.py": "", "app.py": FLASK + "app.run()\n"})).warnings == (
+        "json.py hides Python's own module json from everything that imports it; rename it.",
+        "app.py listens by itself, but doesn't read the variable PORT; it has to listen there, on 0.0.0.0.",
+    )
+    assert (
+        plan(tree({"app.py": "import os\n" + FLASK + "app.run(port=os.environ['PORT'])\n", "json.py": "# gone\n"})).warnings[1:]
+        == ()
+    )
+    assert plan(tree({"serve.py": "pass\n"}), {"APP_FILE": "serve.py"}).warnings[1:] == (
+        "serve.py listens by itself, but doesn't read the variable PORT; it has to listen there, on 0.0.0.0.",
     )
 
 
@@ -181,16 +331,19 @@ def test_asgi(tree: Tree, files: dict[str, str], environ: dict[str, str], app: s
 
 def test_nothing_to_start(tree: Tree) -> None:
     with pytest.raises(NoEntryPointError) as caught:
-        plan(tree({"totals.py": "", "data/": "", ".env": ""}))
+        plan(tree({"totals.py": "def create_app(config): ...\n", "data/": "", ".env": ""}))
     assert str(caught.value) == (
         "Couldn't work out how to start the application.\n"
         "Looked for:\n"
-        "  manage.py with DJANGO_SETTINGS_MODULE (Django)\n"
-        "  wsgi.py with application or app\n"
-        "  app.py, application.py or main.py with a WSGI object, function or create_app()\n"
-        "  a package with one of these\n"
-        "Found at the top of the source: data/, totals.py.\n\n"
-        "Add one of those, or name the WSGI callable, for example:\n"
+        "  app.sh, a web process in Procfile, wsgi_app in gunicorn.conf.py\n"
+        "  manage.py with DJANGO_SETTINGS_MODULE (Django), production.ini (PasteDeploy)\n"
+        "  wsgi.py, asgi.py, app.py, application.py, main.py and other modules and packages\n"
+        "    with an object of a web framework, a function or create_app()\n"
+        "  programs that listen by themselves; Streamlit, Gradio, notebooks\n"
+        "Found at the top of the source: data/, totals.py.\n"
+        "Found, but not to be started as it is:\n"
+        "  totals:create_app() in totals.py line 1 can't be called without config\n\n"
+        "Add one of those, or name the WSGI or ASGI callable, for example:\n"
         '  APP_MODULE=shop.web:app          (environment, .s2i/environment, "s2i build -e")\n'
         '  [tool.taxiway] app = "shop.web:app"    (pyproject.toml)'
     )

@@ -21,6 +21,8 @@ def test_defaults() -> None:
     found = resolved()
     assert found == Settings(
         app=None,
+        app_file=None,
+        app_script=None,
         app_home=".",
         server=None,
         server_args="",

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from trees import Tree
@@ -95,6 +96,41 @@ def test_the_environment_of_the_container_wins(layout: Layout, capsys: pytest.Ca
             "(2 CPU, memory 512 MiB, processes as set, threads as set)"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("plan", "environ", "started"),
+    [
+        ({}, {}, ("WSGI", "gunicorn", "web:app")),
+        ({}, {"APP_SCRIPT": "run.sh", "APP_FILE": "worker.py", "APP_MODULE": "m:app"}, ("shell", "shell", "run.sh")),
+        ({}, {"APP_FILE": "worker.py", "APP_MODULE": "m:app"}, ("python", "python", "worker.py")),
+        ({}, {"TAXIWAY_APP": "m:app", "APP_SCRIPT": "run.sh"}, ("WSGI", "gunicorn", "m:app")),
+        ({}, {"TAXIWAY_APP_FILE": "worker.py", "TAXIWAY_SERVER": "gunicorn"}, ("python", "python", "worker.py")),
+        # As at the build, gunicorn.conf.py goes before the other builders' names.
+        ({"origin": "wsgi_app in gunicorn.conf.py"}, {"APP_FILE": "worker.py"}, ("WSGI", "gunicorn", "web:app")),
+        ({"origin": "wsgi_app in gunicorn.conf.py"}, {"TAXIWAY_APP_FILE": "worker.py"}, ("python", "python", "worker.py")),
+        # What the build decided by the same setting stays.
+        (
+            {"app": "exec bash ./run.sh", "interface": "command", "server": "command", "origin": "APP_SCRIPT"},
+            {"APP_SCRIPT": "run.sh"},
+            ("command", "command", "exec bash ./run.sh"),
+        ),
+        (
+            {"app": "serve.py", "interface": "python", "server": "python", "origin": "APP_FILE"},
+            {"APP_FILE": "serve.py", "APP_MODULE": "m:app"},
+            ("python", "python", "serve.py"),
+        ),
+    ],
+)
+def test_what_is_told_at_the_start(
+    layout: Layout, plan: dict[str, str], environ: dict[str, str], started: tuple[str, ...]
+) -> None:
+    changes: dict[str, Any] = {name: value for name, value in plan.items() if name != "origin"}
+    origins = {**PLAN.origins, "app": plan.get("origin", "app.py")}
+    _, env = start.prepare(PLAN._replace(**changes, origins=origins), {}, environ, layout)
+    interface, server, app = started
+    assert (env["TAXIWAY_APP"], env["TAXIWAY_SERVER"]) == (app, server)
+    assert interface in servers.load(server).INTERFACES
 
 
 def test_declared_variables(layout: Layout) -> None:

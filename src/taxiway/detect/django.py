@@ -1,71 +1,103 @@
 """What the source of a Django project shows."""
 
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from taxiway.detect import syntax
+from taxiway.detect.entry_points import Candidate
+from taxiway.detect.modules import Module, Modules
+from taxiway.launch_plan import ASGI, WSGI
 
 
 @dataclass(frozen=True, kw_only=True)
 class DjangoFacts:
-    """A Django project, found by its manage.py."""
+    """A Django project, found by its manage.py, or by wsgi.py or asgi.py that name its settings."""
 
-    settings_module: str
-    settings_file: str | None
-    app: str | None
-    """The WSGI application as an import string."""
-    origin: str
-    """Where the application was found."""
+    settings_module: str | None
+    """None where manage.py works it out when it runs."""
+    apps: tuple[Candidate, ...]
+    """The WSGI and the ASGI application, as far as they are there; the one that is meant first."""
+    settings_of: dict[str, str]
+    """Settings modules that the applications' own modules name: for the laptop, manage.py often names others."""
+
+    def settings(self, app: str) -> str | None:
+        """Return the settings module with which an application runs."""
+        return self.settings_of.get(app, self.settings_module)
 
 
-def look(home: Path) -> DjangoFacts | None:
+def look(modules: Modules) -> DjangoFacts | None:
     """Read manage.py and, from there, the settings; None where this is no Django project."""
-    tree = syntax.parse(home / "manage.py")
-    settings_module = _settings_module(tree) if tree else None
-    if settings_module is None:
-        return None
-    settings = _module_file(home, settings_module)
-    application = None
-    origin = ""
-    if settings and (settings_tree := syntax.parse(settings)):
-        dotted = syntax.string_value(settings_tree, "WSGI_APPLICATION")
-        if dotted and "." in dotted:
-            module, _, name = dotted.rpartition(".")
-            application = f"{module}:{name}"
-            origin = f"WSGI_APPLICATION in {settings.relative_to(home).as_posix()}"
-    package = settings_module.partition(".")[0]
-    if application is None and (home / package / "wsgi.py").is_file():
-        application, origin = f"{package}.wsgi:application", f"{package}/wsgi.py"
-    # manage.py is for the laptop and often names other settings than wsgi.py, which is for production.
-    served = _module_file(home, application.partition(":")[0]) if application else None
-    if served and (tree := syntax.parse(served)) and (production := _settings_module(tree)):
-        settings_module, settings = production, _module_file(home, production)
-    return DjangoFacts(
-        settings_module=settings_module,
-        settings_file=settings.relative_to(home).as_posix() if settings else None,
-        app=application,
-        origin=origin,
-    )
+    manage = modules.get("manage")
+    told = _settings_module(manage) if manage else None
+    if manage and told is None and not _names_django(manage):
+        manage = None
+    places = [told.partition(".")[0]] if told else modules.packages()
+    gateways = [m for place in places for kind in ("wsgi", "asgi") if (m := modules.get(f"{place}.{kind}"))]
+    if manage is None:
+        gateways = [m for m in (modules.get("wsgi"), modules.get("asgi"), *gateways) if m and _names_django(m)]
+        if not gateways:
+            return None
+    apps = list(_by_settings(modules, told)) if told else []
+    for module in gateways:
+        interface = module.name.rpartition(".")[2].upper()
+        name = "application" if "application" in module.names or "app" not in module.names else "app"
+        if interface not in {app.interface for app in apps}:
+            app = f"{module.name}:{name}"
+            apps.append(Candidate(app=app, file=module.file, line=0, what="Django", interface=interface, identity=app))
+    settings_of = {app.app: own for app in apps if (m := modules.get(app.app.partition(":")[0])) and (own := _settings_module(m))}
+    return DjangoFacts(settings_module=told, apps=tuple(apps), settings_of=settings_of)
 
 
-def _settings_module(tree: ast.Module) -> str | None:
+def _by_settings(modules: Modules, settings_module: str) -> Iterator[Candidate]:
+    """Give what the settings name; an ASGI application goes first there, because no project has that setting by itself."""
+    for setting, interface in (("ASGI_APPLICATION", ASGI), ("WSGI_APPLICATION", WSGI)):
+        value, file = _setting(modules, settings_module, setting)
+        module, _, name = (value or "").rpartition(".")
+        if module:
+            app = f"{module}:{name}"
+            yield Candidate(app=app, file=file, line=0, what=setting, interface=interface, identity=app)
+
+
+def _setting(modules: Modules, name: str, setting: str, depth: int = 0) -> tuple[str | None, str]:
+    """Find the text of a setting, also in the settings that others are taken over from (`from .base import *`)."""
+    module = modules.get(name)
+    if module is None or depth > 10:  # noqa: PLR2004  # imports in a circle
+        return None, ""
+    if setting in module.names:
+        return syntax.string_value(module.tree, setting), module.file
+    stars = [
+        imported.module
+        for statement in syntax.statements(module.tree.body)
+        for bound, imported in module.imports(statement)
+        if bound == "*"
+    ]
+    found = (_setting(modules, base, setting, depth + 1) for base in reversed(stars))
+    return next((f for f in found if f[1]), (None, ""))
+
+
+def _settings_module(module: Module) -> str | None:
     """Find `os.environ.setdefault("DJANGO_SETTINGS_MODULE", "...")`, or an assignment to that item."""
-    for node in ast.walk(tree):
+    for node in ast.walk(module.tree):
         match node:
             case ast.Call(
                 func=ast.Attribute(attr="setdefault"),
-                args=[ast.Constant(value="DJANGO_SETTINGS_MODULE"), ast.Constant(value=str(module))],
+                args=[ast.Constant(value="DJANGO_SETTINGS_MODULE"), ast.Constant(value=str(value))],
             ):
-                return module
+                return value
             case ast.Assign(
                 targets=[ast.Subscript(slice=ast.Constant(value="DJANGO_SETTINGS_MODULE"))],
-                value=ast.Constant(value=str(module)),
+                value=ast.Constant(value=str(value)),
             ):
-                return module
+                return value
     return None
 
 
-def _module_file(home: Path, module: str) -> Path | None:
-    path = home.joinpath(*module.split("."))
-    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
+def _names_django(module: Module) -> bool:
+    """Tell whether a module uses Django: by an import, anywhere in it."""
+    return any(
+        imported.module.partition(".")[0] == "django"
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for _, imported in module.imports(node)
+    )

@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from taxiway.detect import programs, syntax
+from taxiway.detect import programs
 from taxiway.detect.modules import Imported, Module, Modules
-from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, PYTHON, SHELL, WSGI
+from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, PYTHON, WSGI
 
 # What makes an application when it is called: by package and name, with what it speaks where that is always the same.
 _FRAMEWORKS: dict[str, str | None] = {
@@ -48,16 +48,35 @@ _BY_NAME = {name.rpartition(".")[2]: name for name in _FRAMEWORKS if name.rparti
 _METHODS = {"make_wsgi_app": WSGI, "wsgifunc": WSGI}  # of Pyramid's Configurator; of web.py's application
 # Often called app, and no application for a web server.
 _OTHERS = frozenset(
-    "aiogram aiohttp argparse arq celery click cyclopts discord dramatiq faststream faust gi huey kivy nicegui PyQt5 PyQt6 PySide2 "
-    "PySide6 pytest slack_bolt textual tkinter tornado typer wx".split()
+    [
+        *(
+            "aiogram",
+            "aiohttp",
+            "argparse",
+            "arq",
+            "celery",
+            "click",
+            "cyclopts",
+            "discord",
+            "dramatiq",
+            "faststream",
+            "faust",
+            "gi",
+        ),
+        *("huey", "kivy", "nicegui", "PyQt5", "PyQt6", "PySide2", "PySide6", "pytest", "slack_bolt", "textual", "tkinter"),
+        *("tornado", "typer", "wx"),
+    ]
 )
 _PARTS = frozenset({"flask.Blueprint", "fastapi.APIRouter", "quart.Blueprint", "sanic.Blueprint", "starlette.routing.Router"})
 _NAMES = ("application", "app")  # PEP 3333's and Flask's own; the first one wins
+_FACTORIES = ("create_app", "make_app", "create_application", "make_application")
 _FACTORY = re.compile(r"(create|make|build|get|init)_(\w+_)?app(lication)?|app(lication)?_factory")
 _GATEWAYS = ("wsgi", "asgi")
 _FIRST = ("app", "application", "main")
 _SECOND = ("server", "web", "api", "run", "index", "site", "start", "serve", "streamlit_app", "Home")
-_NOT_STARTED = re.compile(r"test_.*|.*_tests?|tests?|conftest|setup|fabfile|noxfile|tasks|conf|manage|gunicorn(\.conf|_conf(ig)?)?")
+_NOT_STARTED = re.compile(
+    r"test_.*|.*_tests?|tests?|conftest|setup|fabfile|noxfile|tasks|conf|manage|gunicorn(\.conf|_conf(ig)?)?"
+)
 _DEPTH = 10
 
 
@@ -76,6 +95,7 @@ class Candidate:
     """Where the object is defined: two candidates of one identity are one answer."""
     uses: frozenset[str] = field(default=frozenset(), repr=False)
     """Identities of what its module imports."""
+    warning: str = ""
 
     @property
     def origin(self) -> str:
@@ -93,10 +113,13 @@ class Candidate:
         return self.app.endswith("()")
 
     @property
-    def setting(self) -> str:
-        """What to set to choose it."""
-        name = {PYTHON: "APP_FILE", SHELL: "APP_SCRIPT", COMMAND: "TAXIWAY_APP"}.get(self.interface or "", "APP_MODULE")
-        return f"{name}={self.app}"
+    def setting(self) -> tuple[str, str, str]:
+        """What to set to choose it: the setting's key, its variable, and the value."""
+        if self.interface == COMMAND:
+            return "processes.web", "a line in Procfile; TAXIWAY_PROCESS", self.app
+        if self.interface == PYTHON:
+            return "app-file", "APP_FILE", self.app
+        return "app", "APP_MODULE", self.app
 
     def __str__(self) -> str:
         """Write it for a message; what to set comes first."""
@@ -116,70 +139,76 @@ class Found:
 def look(modules: Modules) -> Found:
     """Find candidates, the likeliest first.
 
-    wsgi.py and asgi.py; app.py, application.py and main.py; other modules at the top; packages, their wsgi and asgi modules first;
-    and only if all these have none: all other modules of the packages, and programs that listen when they are run as a script.
+    wsgi.py and asgi.py; app.py, application.py and main.py; other usual names at the top; all others there; packages, their wsgi
+    and asgi modules first. Only if all these have none: all other modules of the packages; and programs that listen when they are
+    run as a script.
     """
-    top = [m for m in modules.top_level() if not _NOT_STARTED.fullmatch(m.name)]
+    top = {m.name: m for m in modules.top_level() if not _NOT_STARTED.fullmatch(m.name)}
     packages = modules.packages()
-    by_name = {m.name: m for m in (*top, *packages)}
-    named = lambda names: [by_name[name] for name in names if name in by_name]  # noqa: E731
-    gateways, first, second = named(_GATEWAYS), named(_FIRST), named(_SECOND)
-    third = [m for m in top if m not in {*gateways, *first, *second}]
-    inner = [module for p in packages for name in _GATEWAYS if (module := modules.get(f"{p.name}.{name}"))]
-    usual = [m for p in packages for name in ("", *_FIRST, *_SECOND) if (m := modules.get(f"{p.name}.{name}".removesuffix(".")))]
+    gateways = [m for name in _GATEWAYS if (m := modules.get(name))]
+    first, second = ([top[name] for name in names if name in top] for names in (_FIRST, _SECOND))
+    others = [m for m in top.values() if m not in gateways + first + second]
+    own_gateways = [m for p in packages for name in _GATEWAYS if (m := modules.get(f"{p}.{name}"))]
+    usual = [m for p in packages for name in ("", *_FIRST, *_SECOND) if (m := modules.get(f"{p}.{name}".rstrip(".")))]
     tiers = [
         _candidates(modules, gateways, imports=True),
-        _candidates(modules, [m for m in first if not m.is_package], imports=True),
-        _candidates(modules, [m for m in second if not m.is_package]),
-        _candidates(modules, third, unusual=True),
-        _candidates(modules, inner, imports=True),
-        _candidates(modules, [m for m in usual if m.name not in _GATEWAYS]),
+        _candidates(modules, first, imports=True),
+        _candidates(modules, second),
+        _candidates(modules, others, unusual=True),
+        _candidates(modules, own_gateways, imports=True),
+        _candidates(modules, [m for m in usual if m not in gateways]),
     ]
     if not any(tiers):
-        rest = [m for p in packages for m in modules.below(p.name)]
-        tiers += [_candidates(modules, rest, unusual=True), _programs(modules, [*first, *second, *third])]
-    everything = [*gateways, *first, *second, *third, *inner, *usual]
-    return Found(tiers=tuple(tuple(tier) for tier in tiers), rejected=tuple(_rejected(modules, everything)))
+        tiers.append(_candidates(modules, (m for p in packages for m in modules.below(p)), unusual=True))
+        tiers += [_programs(modules, some) for some in (first, second, others)]
+    seen = dict.fromkeys(gateways + first + second + others + own_gateways + usual)
+    return Found(tiers=tuple(map(tuple, tiers)), rejected=tuple(_rejected(seen)))
 
 
-def choose(tier: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidates of a tier between which nothing decides: one is a decision."""
-    possible = list({c.identity or c.app: c for c in reversed(tier)}.values())[::-1]  # the first of each identity
+def choose(tier: Sequence[Candidate], preferred: str = "") -> list[Candidate]:
+    """Return the candidates of a tier between which nothing decides: one is a decision.
+
+    Args:
+        tier: The candidates.
+        preferred: Which of wsgi.py and asgi.py to take where both are there; WSGI if that is left open.
+    """
+    possible = list({c.identity: c for c in reversed(tier)}.values())[::-1]  # the first of each identity
     objects = [c for c in possible if not c.is_factory] or possible
-    named = []
+    named: list[Candidate] = []
     for file in dict.fromkeys(c.file for c in objects):
         own = [c for c in objects if c.file == file]
         named += next((same for name in _NAMES if (same := [c for c in own if c.name == name])), own)
-    # What another one imports is a part of it: mounted below a path, wrapped, or started by a program.
-    outer = [c for c in named if not any(c.identity in o.uses and o.identity not in c.uses for o in named if o is not c)]
     started = [c for c in named if c.interface not in PROGRAMS]
-    if any(c.interface in PROGRAMS for c in named) and all(
-        c.uses & {s.identity for s in started} for c in named if c.interface in PROGRAMS
-    ):
-        return started  # a program that only serves an object: a server does that better
-    return outer or named
+    by_program = [c for c in named if c.interface in PROGRAMS]
+    if by_program and all(any(s.identity in c.uses for s in started) for c in by_program):
+        named = started  # programs that only serve an object: a server does that better
+    # What another one imports is a part of it: mounted below a path, or wrapped.
+    named = [c for c in named if not any(c.identity in o.uses and o.identity not in c.uses for o in named)] or named
+    gateway = [c for c in named if c.app.partition(":")[0].rpartition(".")[2] == (preferred or WSGI).lower()]
+    both = {c.app.partition(":")[0].rpartition(".")[2] for c in named} == set(_GATEWAYS)
+    return gateway if both and len(named) == len(_GATEWAYS) else named
 
 
-def _candidates(
-    modules: Modules, among: Iterable[Module], *, imports: bool = False, unusual: bool = False
-) -> list[Candidate]:
+def _candidates(modules: Modules, among: Iterable[Module], *, imports: bool = False, unusual: bool = False) -> list[Candidate]:
     """Find the candidates of modules.
 
     Args:
         modules: All modules.
         among: Those to look at.
         imports: Whether a name that comes from an installed package counts.
-        unusual: Whether they have no usual name, so that only what is certainly an application counts.
+        unusual: Whether they have no usual name, so that only what is certainly an application, made there, counts.
     """
     found: list[Candidate] = []
     for module in among:
         uses = frozenset(_uses(modules, module))
-        if (program := programs.look(module)) and not program.guarded and not module.is_package and "." not in module.name:
+        program = programs.look(module) if "." not in module.name and not module.is_package else None
+        if program and not program.guarded:
             found.append(_program(module, program, uses))
             continue
-        own = [c for name in module.names for c in _classify(modules, module, name, imports=imports)]
-        own = _without_aliases(own)
-        found += [replace(c, uses=uses - {c.identity}) for c in own if not unusual or c.what != "object"]
+        own = _without_aliases([c for name in module.names for c in _classify(modules, module, name, imports=imports)])
+        if unusual:
+            own = [c for c in own if c.what != "object" and c.identity.startswith(f"{module.name}:")]
+        found += [replace(c, uses=uses - {c.identity}) for c in own]
     return found
 
 
@@ -188,146 +217,146 @@ def _without_aliases(own: list[Candidate]) -> list[Candidate]:
     kept: dict[str, Candidate] = {}
     for candidate in own:
         other = kept.get(candidate.identity)
-        if other is None or (candidate.name in _NAMES and other.name != _NAMES[0]):
+        if other is None or "." in other.name or (candidate.name in _NAMES and other.name != _NAMES[0]):
             kept[candidate.identity] = candidate
     return list(kept.values())
 
 
-def _classify(modules: Modules, module: Module, name: str, *, imports: bool, depth: int = 0) -> Iterator[Candidate]:
+def _classify(  # noqa: C901  # one case for each kind of binding
+    modules: Modules, module: Module, name: str, *, imports: bool = False, any_name: bool = False, depth: int = 0
+) -> Iterator[Candidate]:
     """Give the candidate that a name of a module is, if it is one."""
     binding = module.names[name]
-    value = binding.value
-
-    def candidate(what: str, interface: str | None, attribute: str = "", identity: str = "") -> Candidate:
-        own = f"{module.name}:{name}{attribute}"
-        return Candidate(
-            app=own, file=module.file, line=binding.line, what=what, interface=interface, identity=identity or own
-        )
-
-    match value:
+    make = _Maker(module, name, binding.line)
+    match binding.value:
         case Imported():
             target = modules.resolve(module, name)
-            if isinstance(target, tuple):
-                for inner in _inner(modules, target, depth):
-                    own = f"{module.name}:{name}{'()' * inner.is_factory}"
-                    if inner.is_factory or name in _NAMES or module.is_package:
-                        yield replace(inner, app=own, file=module.file, line=binding.line, what=f"imported {inner.what}")
+            if isinstance(target, tuple) and depth < _DEPTH:
+                for inner in _classify(modules, *target, depth=depth + 1):
+                    if any_name or inner.is_factory or name in _NAMES or module.is_package:
+                        yield replace(
+                            inner,
+                            app=f"{module.name}:{name}{'()' * inner.is_factory}",
+                            file=module.file,
+                            line=binding.line,
+                            what=f"imported {inner.what.removeprefix('imported ')}",
+                        )
             elif isinstance(target, Imported) and imports and name in _NAMES and _root(target.module) not in _OTHERS | {"bottle"}:
-                yield candidate("imported object", None)
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            yield from _defined(modules, module, name, value, candidate)
-        case ast.Name(id=other) if other in module.names and other != name and depth < _DEPTH:
-            for inner in _classify(modules, module, other, imports=imports, depth=depth + 1):
+                yield make("imported object", None)
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef() as definition:
+            yield from _defined(modules, module, definition, make)
+        case ast.Name(id=other) if other in module.names and depth < _DEPTH:
+            for inner in _classify(modules, module, other, imports=imports, any_name=name in _NAMES, depth=depth + 1):
                 if not inner.is_factory:
                     yield replace(inner, app=f"{module.name}:{name}", line=binding.line)
-        case ast.Attribute(value=ast.Name(id=other), attr="server") if _framework(module, other) == "dash.Dash":
-            yield candidate("Dash's server", WSGI, identity=f"{module.name}:{other}.server")
-        case ast.Call():
-            yield from _called(modules, module, name, value, candidate)
-        case ast.Constant() | ast.Name() | ast.List() | ast.Dict() | ast.Tuple() | ast.Set() | ast.JoinedStr():
-            pass
-        case _ if name in _NAMES:
-            yield candidate("object", None)
+        case ast.Attribute(value=ast.Name(id=other), attr="server") if _is_dash(modules, module, other):
+            yield make("Dash's server", WSGI, identity=f"{module.name}:{other}.server")
+        case ast.Call() as call:
+            yield from _called(modules, module, call, make)
+        case ast.Attribute() | ast.BoolOp() | ast.IfExp() | ast.Await() | ast.Lambda() | ast.Subscript() if name in _NAMES:
+            yield make("object", None)
 
 
-def _inner(modules: Modules, target: tuple[Module, str], depth: int) -> Iterator[Candidate]:
-    if depth < _DEPTH:
-        yield from _classify(modules, *target, imports=False, depth=depth + 1)
+class _Maker:
+    """Makes the candidates of one name of a module."""
+
+    def __init__(self, module: Module, name: str, line: int) -> None:
+        self.module, self.name, self.line = module, name, line
+
+    def __call__(self, what: str, interface: str | None, attribute: str = "", identity: str = "") -> Candidate:
+        app = f"{self.module.name}:{self.name}{attribute}"
+        return Candidate(app=app, file=self.module.file, line=self.line, what=what, interface=interface, identity=identity or app)
 
 
-def _called(modules: Modules, module: Module, name: str, call: ast.Call, candidate) -> Iterator[Candidate]:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    framework = _framework_of(modules, module, call.func)
-    if framework == "dash.Dash":
-        yield candidate("Dash's server", WSGI, attribute=".server", identity=f"{module.name}:{name}.server")
-    elif framework:
-        yield candidate(f"{framework.rpartition('.')[2]} object", _FRAMEWORKS[framework])
+def _called(modules: Modules, module: Module, call: ast.Call, make: _Maker) -> Iterator[Candidate]:
+    """Give the candidate that a call makes: a framework's class, or a function of the application's own."""
+    usual = make.name in _NAMES
+    origin = module.origin(call.func)
+    if framework := _framework(modules, module, call.func):
+        if framework == "dash.Dash":
+            yield make("Dash's server", WSGI, ".server")
+        else:
+            yield make(f"{framework.rpartition('.')[2]} object", _FRAMEWORKS[framework])
     elif isinstance(call.func, ast.Attribute) and call.func.attr in _METHODS:
-        yield candidate("WSGI object", WSGI)
-    elif isinstance(call.func, ast.Name) and (made := _factory_called(modules, module, call.func.id)):
-        where, function = made
-        identity = "" if call.args or call.keywords else f"{where.name}:{function.name}()"
-        interface = _made_by(modules, where, function)
-        if name in _NAMES or interface:
-            yield candidate(f"object of {function.name}()", interface, identity=identity)
-    elif name in _NAMES and _root(module.origin(call.func)) not in _OTHERS and module.origin(call.func) not in _PARTS:
-        yield candidate("object", None)
+        yield make("WSGI object", WSGI)
+    elif isinstance(call.func, ast.Name) and (function := _function(modules, module, call.func.id)):
+        interface, other = _made_by(modules, *function)
+        if (usual and not other) or interface:
+            identity = "" if call.args or call.keywords else f"{function[0].name}:{function[1].name}()"
+            yield make(f"object of {function[1].name}()", interface, identity=identity)
+    elif usual and _root(origin) not in _OTHERS and origin not in _PARTS:
+        yield make("object", None)
 
 
-def _factory_called(modules: Modules, module: Module, name: str) -> tuple[Module, ast.FunctionDef] | None:
+def _defined(modules: Modules, module: Module, definition: ast.stmt, make: _Maker) -> Iterator[Candidate]:
+    """Give the candidate that a function or class is."""
+    match definition:
+        case ast.FunctionDef(name=name, args=arguments):
+            names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+            if names[:2] == ["environ", "start_response"] or (name == "application" and len(names) == 2):  # noqa: PLR2004
+                yield make("WSGI function", WSGI)
+            elif _FACTORY.fullmatch(name) and "test" not in name and not required(arguments):
+                interface, other = _made_by(modules, module, definition)
+                if interface or (not other and name in _FACTORIES):
+                    yield make("factory", interface, "()")
+        case ast.AsyncFunctionDef(name=name, args=arguments):
+            names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
+            if names == ["scope", "receive", "send"] or (name in _NAMES and len(names) == 3):  # noqa: PLR2004
+                yield make("ASGI function", ASGI)
+        case ast.ClassDef(name=name, body=body) if name in _NAMES:
+            starts = (s for s in body if isinstance(s, ast.FunctionDef) and s.name == "__init__")
+            if any([a.arg for a in start.args.args[1:]] == ["environ", "start_response"] for start in starts):
+                yield make("WSGI class", WSGI)
+
+
+def _function(modules: Modules, module: Module, name: str) -> tuple[Module, ast.FunctionDef] | None:
+    """Find a function of the application's own."""
     target = modules.resolve(module, name)
     if isinstance(target, tuple) and isinstance(function := target[0].names[target[1]].value, ast.FunctionDef):
         return target[0], function
     return None
 
 
-def _defined(modules: Modules, module: Module, name: str, definition: ast.stmt, candidate) -> Iterator[Candidate]:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    match definition:
-        case ast.FunctionDef(args=arguments):
-            names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-            if names[:2] == ["environ", "start_response"] or (name == "application" and len(names) == 2):  # noqa: PLR2004
-                yield candidate("WSGI function", WSGI)
-            elif _FACTORY.fullmatch(name) and "test" not in name and not required(arguments):
-                usual = name.startswith(("create_", "make_")) or _made_by(modules, module, definition)
-                if usual:
-                    yield candidate("factory", _made_by(modules, module, definition), attribute="()")
-        case ast.AsyncFunctionDef(args=arguments):
-            names = [a.arg for a in (*arguments.posonlyargs, *arguments.args)]
-            if names == ["scope", "receive", "send"] or (name in _NAMES and len(names) == 3):  # noqa: PLR2004
-                yield candidate("ASGI function", ASGI)
-        case ast.ClassDef(body=body) if name in _NAMES:
-            starts = [s for s in body if isinstance(s, ast.FunctionDef) and s.name == "__init__"]
-            if starts and [a.arg for a in starts[0].args.args[1:3]] == ["environ", "start_response"]:
-                yield candidate("WSGI class", WSGI)
+def _made_by(modules: Modules, module: Module, function: ast.FunctionDef) -> tuple[str | None, bool]:
+    """Tell what the application that a function makes speaks, if its source shows that; else whether it makes something other."""
+    made = [function.returns] if function.returns else []
+    made += [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    for value in made:
+        if framework := _framework(modules, module, value):
+            return _FRAMEWORKS[framework], False
+        if isinstance(value, ast.Attribute) and value.attr in _METHODS:
+            return _METHODS[value.attr], False
+    return None, any(_root(module.origin(value)) in _OTHERS for value in made)
 
 
-def _made_by(modules: Modules, module: Module, function: ast.FunctionDef | ast.AsyncFunctionDef) -> str | None:
-    """Tell what the application that a factory makes speaks, if its source shows that."""
-    if function.returns and (framework := _framework_of(modules, module, function.returns)):
-        return _FRAMEWORKS[framework]
-    for node in ast.walk(function):
-        if isinstance(node, ast.Call):
-            if framework := _framework_of(modules, module, node.func, local=False):
-                return _FRAMEWORKS[framework]
-            if isinstance(node.func, ast.Attribute) and node.func.attr in _METHODS:
-                return _METHODS[node.func.attr]
-    return None
-
-
-def _framework(module: Module, name: str) -> str | None:
+def _is_dash(modules: Modules, module: Module, name: str) -> bool:
     binding = module.names.get(name)
-    if binding and isinstance(binding.value, ast.Call):
-        return _known(module.origin(binding.value.func))
-    return None
+    return bool(
+        binding and isinstance(binding.value, ast.Call) and _framework(modules, module, binding.value.func) == "dash.Dash"
+    )
 
 
-def _framework_of(modules: Modules, module: Module, function: ast.expr, *, local: bool = True) -> str | None:
-    """Return which framework's application calling an expression makes: its class, or a class of one's own below it."""
-    if (framework := _known(module.origin(function))) or not local or not isinstance(function, ast.Name):
-        return framework
+def _framework(modules: Modules, module: Module, function: ast.expr, depth: int = 0) -> str | None:
+    """Return the framework whose application a call of an expression makes: by its class, or a class below it."""
+    if known := _known(module.origin(function)):
+        return known
+    if not isinstance(function, ast.Name) or depth > _DEPTH:
+        return None
     target = modules.resolve(module, function.id)
     if isinstance(target, Imported):
         return _known(f"{target.module}.{target.name}")
     if target and isinstance(definition := target[0].names[target[1]].value, ast.ClassDef):
-        return next((f for base in definition.bases if (f := _framework_of(modules, target[0], base, local=base_is_new(base, definition)))), None)
+        return next((f for base in definition.bases if (f := _framework(modules, target[0], base, depth + 1))), None)
     return None
 
 
-def base_is_new(base: ast.expr, definition: ast.ClassDef) -> bool:
-    """Tell a class below another one from `class Flask(Flask)`."""
-    return not (isinstance(base, ast.Name) and base.id == definition.name)
-
-
 def _known(origin: str) -> str | None:
-    """Return the framework that a dotted name is of."""
-    if not origin:
-        return None
+    """Return the framework's name of an application's class."""
     root, name = _root(origin), origin.rpartition(".")[2]
-    if name in _BY_NAME and (root in {name, _root(_BY_NAME[name])} or root not in _OTHERS):
+    if name in _BY_NAME and root not in _OTHERS:
         return _BY_NAME[name]
-    matching = [f for f in _FRAMEWORKS if _root(f) == root and f.rpartition(".")[2] == name]
-    if len(matching) > 1:  # falcon.App and falcon.asgi.App
-        return next((f for f in matching if (".asgi." in f) == (".asgi." in origin)), None)
-    return matching[0] if matching else None
+    same = [known for known in _FRAMEWORKS if _root(known) == root != name and known.rpartition(".")[2] == name]
+    return next((known for known in same if (".asgi." in known) == (".asgi." in origin)), same[0] if same else None)
 
 
 def _root(origin: str) -> str:
@@ -341,8 +370,9 @@ def required(arguments: ast.arguments) -> list[str]:
     return named + [a.arg for a, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if default is None]
 
 
-def _rejected(modules: Modules, among: Iterable[Module]) -> Iterator[str]:
-    for module in dict.fromkeys(among):
+def _rejected(among: Iterable[Module]) -> Iterator[str]:
+    """Say of each factory that can't be called why."""
+    for module in among:
         for name, binding in module.names.items():
             value = binding.value
             if not _FACTORY.fullmatch(name) or not isinstance(value, ast.FunctionDef | ast.AsyncFunctionDef):
@@ -362,6 +392,7 @@ def _uses(modules: Modules, module: Module) -> Iterator[str]:
                 source = modules.get(imported.module)
                 if source is None:
                     continue
+                yield f"{source.name}:"
                 if imported.name is None:
                     yield from (f"{source.name}:{name}" for name in source.names)
                 elif isinstance(target := modules.resolve(source, imported.name), tuple):
@@ -382,8 +413,9 @@ def _program(module: Module, program: programs.Program, uses: frozenset[str]) ->
         line=program.line,
         what=f"program with {program.call}",
         interface=program.interface,
-        identity=module.file,
+        identity=f"{module.name}:",
         uses=uses,
+        warning=programs.warning(module) if program.interface == PYTHON else "",
     )
 
 

@@ -10,8 +10,24 @@ from taxiway.detect import syntax
 
 # Directories that hold no application, or another one than that which is to be started.
 ASIDE = frozenset(
-    "test tests testing doc docs example examples sample samples demos benchmark benchmarks migrations node_modules "
-    "venv env build dist static staticfiles media templates locale vendor fixtures __pycache__".split()
+    [
+        *(
+            "test",
+            "tests",
+            "testing",
+            "doc",
+            "docs",
+            "example",
+            "examples",
+            "sample",
+            "samples",
+            "demos",
+            "benchmark",
+            "benchmarks",
+        ),
+        *("migrations", "node_modules", "venv", "env", "build", "dist", "static", "staticfiles", "media", "templates", "locale"),
+        *("vendor", "fixtures", "__pycache__"),
+    ]
 )
 
 
@@ -75,7 +91,7 @@ class Module:
                     yield alias.asname or alias.name, Imported(base, alias.name)
 
     def origin(self, value: ast.expr | ast.stmt) -> str:
-        """Return the dotted name that an expression stands for, by the module's imports: `flask.Flask`; empty where it has none."""
+        """Return the dotted name that an expression stands for, by its imports: `flask.Flask`; empty where it has none."""
         match value:
             case ast.Name(id=name):
                 binding = self.names.get(name)
@@ -117,10 +133,18 @@ class Modules:
         found = (self.get(name) for name in sorted(names))
         return [module for module in found if module and not module.is_package]
 
-    def packages(self) -> list[Module]:
-        """List the packages at the top that may hold the application."""
-        names = {path.parent.name for top in self.tops for path in top.glob("*/__init__.py")} - ASIDE
-        return [module for name in sorted(names) if (module := self.get(name))]
+    def packages(self) -> list[str]:
+        """Name the packages at the top that may hold the application."""
+        directories = (p for top in self.tops for p in top.iterdir() if p.name.isidentifier() and p.name not in ASIDE)
+        return sorted({p.name for p in directories if (p / "__init__.py").is_file() or _is_namespace(p)})
+
+    def files(self) -> dict[str, list[str]]:
+        """Name the modules and packages at the top, with their files; where there are several, the first one counts."""
+        found: dict[str, list[str]] = {}
+        for path in (p for top in self.tops for p in (*top.glob("*/__init__.py"), *top.glob("*.py"))):
+            name = (path.parent if path.stem == "__init__" else path).stem
+            found.setdefault(name, []).append(path.relative_to(self.home).as_posix())
+        return dict(sorted(found.items()))
 
     def below(self, package: str) -> list[Module]:
         """List the modules of a package and of its packages, itself first."""
@@ -171,3 +195,14 @@ class Modules:
                     tree = syntax.parse(file)
                     return Module(name, file.relative_to(self.home).as_posix(), is_package, tree) if tree else None
         return None
+
+
+def _is_namespace(directory: Path) -> bool:
+    """Tell whether modules of a directory without __init__.py import each other as a package's (PEP 420)."""
+    trees = filter(None, map(syntax.parse, directory.glob("*.py")))
+    return any(
+        node.level > 0 or (node.module or "").partition(".")[0] == directory.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+    )

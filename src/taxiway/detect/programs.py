@@ -9,14 +9,13 @@ from taxiway.launch_plan import COMMAND, PYTHON
 
 # Functions that serve until they are stopped.
 _SERVE = frozenset(
-    """
-    aiohttp.web.run_app bottle.run cherrypy.engine.block cherrypy.quickstart eventlet.wsgi.server hypercorn.run nicegui.ui.run
-    panel.serve uvicorn.run waitress.serve werkzeug.run_simple werkzeug.serving.run_simple websockets.serve
-    websockets.asyncio.server.serve websockets.sync.server.serve
-    """.split()
+    [
+        *("aiohttp.web.run_app", "bottle.run", "cherrypy.engine.block", "cherrypy.quickstart", "eventlet.wsgi.server"),
+        *("hypercorn.run", "nicegui.ui.run", "panel.serve", "uvicorn.run", "waitress.serve", "werkzeug.run_simple"),
+        *("werkzeug.serving.run_simple", "websockets.serve", "websockets.asyncio.server.serve", "websockets.sync.server.serve"),
+    ]
 )
-_METHODS = frozenset({"serve_forever"})
-# `run` of what one of these made serves as well, and `start` of Tornado's loop.
+# `run` of what one of these made serves as well.
 _RUNNING = frozenset({"Flask", "APIFlask", "Quart", "Sanic", "Bottle", "Dash", "FlaskApp", "AsyncApp", "SocketIO", "Robyn"})
 
 
@@ -54,9 +53,9 @@ def look(module: Module) -> Program | None:
         for statement in body(module.tree.body):
             for call in syntax.calls(statement):
                 name = _serves(module, call) or _calls_one_of(call, serving)
-                if name == "launch":
+                if name and name.endswith(".launch"):
                     return Program(
-                        call="Gradio's launch",
+                        call=name,
                         line=call.lineno,
                         guarded=False,
                         interface=COMMAND,
@@ -67,9 +66,11 @@ def look(module: Module) -> Program | None:
     return None
 
 
-def mentions_port(module: Module) -> bool:
-    """Tell whether a module names the variable PORT."""
-    return any(isinstance(node, ast.Constant) and node.value == "PORT" for node in ast.walk(module.tree))
+def warning(module: Module) -> str:
+    """Warn of a program that can't know the port to listen on; empty if it names the variable PORT."""
+    if any(isinstance(node, ast.Constant) and node.value == "PORT" for node in ast.walk(module.tree)):
+        return ""
+    return f"{module.file} listens by itself, but doesn't read the variable PORT; it has to listen there, on 0.0.0.0."
 
 
 def _uses_streamlit(module: Module) -> int | None:
@@ -104,18 +105,18 @@ def _serves(module: Module, call: ast.Call) -> str | None:
         return origin
     if not isinstance(call.func, ast.Attribute):
         return None
-    method = call.func.attr
-    if method in _METHODS:
-        return method
-    if method in {"run", "run_server"} and (made := _maker(module, call.func.value)) and made.rpartition(".")[2] in _RUNNING:
-        return f"{made.rpartition('.')[2]}.{method}"
-    if method == "launch" and _maker(module, call.func.value).startswith("gradio."):
-        return "launch"
-    if method == "start" and "IOLoop" in ast.unparse(call.func.value):
-        return "IOLoop.start"
-    if method in {"run", "serve"} and _maker(module, call.func.value) == "uvicorn.Server":
-        return "uvicorn.Server"
-    return None
+    value, method = call.func.value, call.func.attr
+    made = _maker(module, value)
+    name = made.rpartition(".")[2]
+    serves = {
+        "serve_forever": True,
+        "run": name in _RUNNING or made == "uvicorn.Server",
+        "run_server": name in _RUNNING,
+        "serve": made == "uvicorn.Server",
+        "launch": made.startswith("gradio."),
+        "start": made.endswith(("IOLoop.current", "IOLoop.instance")),
+    }
+    return (f"{name}.{method}" if name else method) if serves.get(method) else None
 
 
 def _maker(module: Module, value: ast.expr) -> str:
