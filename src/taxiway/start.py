@@ -106,13 +106,13 @@ def _told(plan: LaunchPlan, chosen: settings.Settings) -> LaunchPlan:
     ]
     own = [row for row in told[-1:] + told[:-1] if not chosen.origin(row[1]).startswith(settings.PEERS)]
     peers = [row for row in told if chosen.origin(row[1]).startswith(settings.PEERS)]
-    if plan.origins["app"].startswith("wsgi_app"):
+    if plan.origins.get("app", "").startswith("wsgi_app"):
         peers = []
     for app, setting, interface in own + peers:
         if app is None or (setting == "app" and plan.interface in launch_plan.PROGRAMS):
             continue
-        if plan.origins["app"] == chosen.origin(setting) and app in plan.app:
-            return plan
+        if app == plan.app or plan.app.rstrip("'").endswith(f"./{app}"):
+            return plan  # as built; a script without its run bit has a command line
         server = interface if interface in launch_plan.PROGRAMS else plan.server
         origins = {**plan.origins, "app": chosen.origin(setting)}
         return plan._replace(app=app, interface=interface, server=server, origins=origins)

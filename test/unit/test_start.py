@@ -127,7 +127,7 @@ def test_what_is_told_at_the_start(
 ) -> None:
     changes: dict[str, Any] = {name: value for name, value in plan.items() if name != "origin"}
     origins = {**PLAN.origins, "app": plan.get("origin", "app.py")}
-    _, env = start.prepare(PLAN._replace(**changes, origins=origins), {}, environ, layout)
+    _, env = start.prepare(start.look(PLAN._replace(**changes, origins=origins), {}, environ, layout))
     interface, server, app = started
     assert (env["TAXIWAY_APP"], env["TAXIWAY_SERVER"]) == (app, server)
     assert interface in servers.load(server).INTERFACES
