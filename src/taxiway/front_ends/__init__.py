@@ -21,16 +21,19 @@ ROUTE = "openshift-route"
 
 FOR, HOST, PORT, PROTO = "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto"
 PREFIX = "X-Forwarded-Prefix"
-# What else could be taken for the word of a proxy: by taxiway's own policy, by frameworks, or by what applications have read in
-# other places. `Proxy` becomes HTTP_PROXY in CGI (httpoxy).
+# What else could be taken for the word of a proxy: the rest of what taxiway's policy can trust, and what it throws away from
+# everybody (`taxiway_runtime.proxy` has the same names; a unit test compares).
 OTHERS = (
-    *("Forwarded", "X-Client-IP", "X-Real-IP", "X-Cluster-Client-IP", "X-Original-Forwarded-For", "X-Forwarded-By"),
-    *("True-Client-IP", "CF-Connecting-IP", "Fastly-Client-IP"),
+    *("Forwarded", "Forwarded-For", "X-Forwarded", "X-Forwarded-By", "X-Forwarded-Client-Cert", "Proxy"),
+    *("X-Client-IP", "X-Real-IP", "X-Cluster-Client-IP", "X-Remote-IP", "X-Remote-Addr", "X-Originating-IP", "X-ProxyUser-Ip"),
+    *("Client-IP", "True-Client-IP", "CF-Connecting-IP", "CF-Connecting-IPv6", "CF-Visitor", "Fastly-Client-IP"),
+    *("Proxy-Client-IP", "WL-Proxy-Client-IP", "X-Azure-ClientIP", "X-Azure-SocketIP", "X-Envoy-External-Address"),
+    *("X-Original-Forwarded-For", "X-Original-Forwarded-Host"),
     *("X-Host", "X-Original-Host", "X-Forwarded-Server"),
     *("X-Forwarded-Scheme", "X-Forwarded-Protocol", "X-Forwarded-SSL", "X-Forwarded-HTTPS", "X-Scheme", "X-HTTPS"),
     *("X-Url-Scheme", "Front-End-Https"),
-    *("X-Script-Name", "X-Forwarded-Script-Name", "X-Forwarded-Uri", "X-Original-URI", "X-Original-URL", "X-Rewrite-URL"),
-    "Proxy",
+    *("X-Script-Name", "X-Forwarded-Script-Name", "X-Forwarded-Path", "X-Forwarded-Uri", "X-Forwarded-Method"),
+    *("X-Original-URI", "X-Original-URL", "X-Original-Method", "X-Rewrite-URL"),
 )
 
 MAX_BODY_BYTES = 1024**3  # the limit that taxiway sets where a server has one

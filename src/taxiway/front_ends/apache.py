@@ -3,7 +3,8 @@
 Facts, by its documentation and by trying: `RequestHeader` runs before mod_proxy builds the request for the application, and
 `ProxyAddHeaders Off` keeps mod_proxy from adding headers of its own. mod_proxy takes away each header that the request's
 Connection names, those that were just set included, so Connection is reduced to what it is for. Header names with underscores
-can be found by a pattern (mod_setenvif), but only taken away by their exact name: such requests are refused.
+can be found by a pattern (mod_setenvif; "^" as the value finds absent headers too), but only taken away by their exact name: such
+requests are refused.
 """
 
 from taxiway.front_ends import (
@@ -66,11 +67,15 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
     if front_end.tls:
         lines += [*_tls(*front_end.files(site)), "Protocols h2 http/1.1"]
     lines += [
-        f"LimitRequestBody {front_end.max_body_bytes}",
+        "",
+        "# LimitRequestBody isn't for what is proxied. A chunked body is limited by the application's server.",
+        f'<If "%{{HTTP:Content-Length}} -gt {front_end.max_body_bytes}">',
+        "    Redirect 413 /",
+        "</If>",
         "",
         "# No header of proxies gets through: what the application trusts is set below. Spellings with underscores, which",
         "# no honest client sends, are refused.",
-        f'SetEnvIfNoCase "^(?=.*_)({_beginnings((*front_end.headers, *front_end.stripped))})" "^" taxiway_refused',
+        f'SetEnvIfNoCase "^(?=.*_)({_beginnings((*front_end.headers, *front_end.stripped))})" "." taxiway_refused',
         '<Location "/">',
         "    <RequireAll>",
         "        Require all granted",
@@ -79,7 +84,6 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
         "</Location>",
     ]
     lines += [f"RequestHeader unset {header}" for header in front_end.stripped]
-    # Applied to each member of the list in Connection: what is none of these three becomes a word without meaning.
     lines += [
         "# Nobody has a trusted header taken away by naming it in Connection.",
         'RequestHeader edit* Connection "(?i)(^|,)\\s*(?!(?:close|keep-alive|upgrade)\\s*(?:,|$))[^,]+" "$1 ignored"',
@@ -106,7 +110,7 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
         "AllowEncodedSlashes NoDecode",
         f"ProxyTimeout {front_end.read_timeout_s}",
     ]
-    options = f"upgrade=websocket connectiontimeout={CONNECT_TIMEOUT_S} ttl={KEEP_ALIVE_S}"
+    options = f"nocanon upgrade=websocket connectiontimeout={CONNECT_TIMEOUT_S} ttl={KEEP_ALIVE_S}"
     if front_end.prefix:
         lines += [f'RedirectMatch 308 "^{front_end.prefix}$" {front_end.url(site)}{front_end.prefix}/']
     lines += [f"ProxyPass {front_end.prefix}/ http://{site.upstream}/ {options}"]

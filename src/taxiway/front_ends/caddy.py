@@ -1,11 +1,13 @@
 """Caddy: a whole Caddyfile. Written for 2.6 and later.
 
 Facts, by its documentation: `X-Forwarded-For`, `-Proto` and `-Host` of clients are replaced unless `trusted_proxies` has them;
-`header_up` comes after Connection's headers were taken away; names with a `*` at both ends are compared by what is in between.
+`header_up` comes after Connection's headers were taken away; names with a `*` at both ends are compared by what is in between; a
+body that is longer than `max_size` isn't refused before it is sent, so what announces its length is refused by that.
 """
 
 from taxiway.front_ends import (
     CONNECT_TIMEOUT_S,
+    FOR,
     HOST,
     KEEP_ALIVE_S,
     PORT,
@@ -52,59 +54,57 @@ def _global(front_end: FrontEnd) -> list[str]:
 
 
 def _site(front_end: FrontEnd, site: Site) -> list[str]:
-    lines = []
-    if front_end.certificate:
-        lines += [f"tls {' '.join(front_end.files(site))}"]
-    lines += ["request_body {", f"    max_size {front_end.max_body_bytes}", "}"]
+    lines = [f"tls {' '.join(front_end.files(site))}"] if front_end.certificate else []
+    length = "{http.request.header.Content-Length}"
     lines += [
-        "# Only an upgrade to a WebSocket gets through (an upgrade to h2c would be a way around this front end).",
+        f'@too_large expression {length} != "" && int({length}) > {front_end.max_body_bytes}',
+        "# An upgrade to h2c would be a way around this front end.",
         "@other_upgrade {",
         "    header Upgrade *",
         "    not header Upgrade websocket",
         "}",
+    ]
+    if front_end.behind:
+        lines += [f"@direct not remote_ip {' '.join(front_end.behind)}"]
+    first = [
+        "respond @too_large 413",
+        *block("request_body", f"max_size {front_end.max_body_bytes}"),
         "request_header @other_upgrade -Upgrade",
     ]
-    proxy = _proxy(front_end, site)
-    if front_end.prefix:
-        lines += [f"redir {front_end.prefix} {front_end.url(site)}{front_end.prefix}/ 308"]
-        lines += block(f"handle_path {front_end.prefix}/*", *proxy)
-        lines += block("handle", "respond 404")
+    if not front_end.prefix:
+        lines += block("route", *first, *_proxy(front_end, site))
     else:
-        lines += proxy
+        mount = front_end.prefix
+        strip = f"uri strip_prefix {mount}"
+        lines += [f"redir {mount} {front_end.url(site)}{mount}/ 308"]
+        lines += block(f"route {mount}/*", *first, strip, *_proxy(front_end, site))
+        lines += ["respond 404"]
     return block(f"{front_end.scheme}://{site.host}:{front_end.port}", *lines)
 
 
 def _proxy(front_end: FrontEnd, site: Site) -> list[str]:
     own = {PROTO: front_end.scheme, HOST: front_end.authority(site), PORT: str(front_end.port)}
-    lines = []
+    before: list[str] = []
+    lines: list[str] = []
     if front_end.behind:
+        before += ["# What the proxies in front of this one say is kept; from others it is replaced."]
+        before += [f"request_header @direct -{header}" for header in own]
+        for header, value in own.items():
+            before += block(f"map {{http.request.header.{header}}} {_kept(header)}", '~^(.+)$ "${1}"', f"default {value}")
         lines += [f"trusted_proxies {' '.join(front_end.behind)}", ""]
     lines += ["# No header of proxies gets through, in any spelling.", "header_up -*_*"]
     lines += [f"header_up -{header}" for header in front_end.stripped]
-    lines += ["", "# The trusted headers; X-Forwarded-For is set by Caddy itself.", f"header_up Host {front_end.authority(site)}"]
-    before = []
-    for header, value in own.items():
-        name = f"taxiway_{header.lower().rpartition('-')[2]}"
-        if front_end.behind:
-            before += [f"map {{http.request.header.{header}}} {{{name}}} {{", '    ~^(.+)$ "${1}"', f"    default {value}", "}"]
-        lines += [f"header_up {header} {f'{{{name}}}' if front_end.behind else value}"]
+    lines += ["", f"# The trusted headers; {FOR} is set by Caddy itself.", f"header_up Host {front_end.authority(site)}"]
+    lines += [f"header_up {header} {_kept(header) if front_end.behind else value}" for header, value in own.items()]
     if front_end.prefix:
         lines += [f"header_up {PREFIX} {front_end.prefix}"]
-    lines += ["", *block("transport http", *_transport(front_end))]
-    proxy = block(f"reverse_proxy {site.upstream}", *lines)
-    if not before:
-        return proxy
-    strip = [f"request_header @direct -{header}" for header in own]
-    return [
-        "# What the proxies in front of this one say is kept; from others it is replaced.",
-        f"@direct not remote_ip {' '.join(front_end.behind)}",
-        *block("route", *strip, *before, *proxy),
-    ]
-
-
-def _transport(front_end: FrontEnd) -> list[str]:
-    return [
+    transport = (
         f"dial_timeout {CONNECT_TIMEOUT_S}s",
         f"response_header_timeout {front_end.read_timeout_s}s",
         f"keepalive {KEEP_ALIVE_S}s",
-    ]
+    )
+    return [*before, *block(f"reverse_proxy {site.upstream}", *lines, "", *block("transport http", *transport))]
+
+
+def _kept(header: str) -> str:
+    return "{taxiway_" + header.lower().rpartition("-")[2] + "}"

@@ -64,6 +64,9 @@ def _frontend(front_end: FrontEnd) -> list[str]:
         lines += [f"bind :{front_end.https_port} {tls}", f"bind [::]:{front_end.https_port} v6only {tls}"]
     lines += [
         "",
+        "# https://name/path as a target becomes /path.",
+        "http-request set-uri %[pathq]",
+        "http-request deny deny_status 400 unless { path_beg / }",
         "# No header of proxies gets through, in any spelling: what the application trusts is set below.",
         "http-request del-header _ -m sub",
     ]

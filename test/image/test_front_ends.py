@@ -1,0 +1,421 @@
+"""Front ends: what `taxiway proxy` writes, with the real Apache, nginx, HAProxy and Caddy in front of real applications.
+
+All containers are on the host's network, so that the applications see the front ends as 127.0.0.1, and the front ends see the
+tests as 127.0.0.77. A third upstream records what it receives: there the applications' own policy can't hide what gets through.
+"""
+
+import itertools
+import os
+import ssl
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import harness
+import pytest
+import raw_http
+from raw_http import CLIENT, Answer, Door
+
+from taxiway import front_ends
+
+BASE = os.environ.get("BASE_IMAGE", f"localhost/taxiway-base:{harness.SUITE}")
+IMAGE = f"{harness.TEST_IMAGES}/fronts"
+CONTAINERFILE = f"""\
+FROM {BASE}
+RUN apt-get update \\
+    && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \\
+        apache2 caddy curl haproxy nginx-light openssl \\
+    && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \\
+    && a2dissite --quiet 000-default && a2enmod --quiet headers http2 proxy_http setenvif ssl \\
+    && : >/etc/apache2/ports.conf
+"""
+CERTIFICATES = """\
+cd /tls
+key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
+openssl req -x509 $key -keyout ca.key -out ca.pem -days 2 -subj '/CN=authority of a test'
+openssl req -new $key -keyout site.pem.key -out site.csr -subj /CN=site
+echo 'subjectAltName=DNS:blog.example.com,DNS:shop.example.com,DNS:raw.example.com,DNS:raw6.example.com' >extensions
+openssl x509 -req -in site.csr -CA ca.pem -CAkey ca.key -days 2 -extfile extensions -out site.pem
+chmod a+r *
+"""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A front end: where its configuration goes, how it is checked, and how it is started."""
+
+    name: str
+    file: str
+    check: str
+    start: str
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("apache", "/etc/apache2/sites-enabled/000-taxiway.conf", "apachectl configtest", "exec apachectl -D FOREGROUND"),
+        Kind("nginx", "/etc/nginx/conf.d/taxiway.conf", "nginx -t", "exec nginx -g 'daemon off;'"),
+        Kind("haproxy", "/etc/haproxy/haproxy.cfg", "haproxy -c -f {file}", "exec haproxy -db -f {file}"),
+        Kind("caddy", "/etc/caddy/Caddyfile", "caddy validate --config {file}", "exec caddy run --config {file}"),
+    )
+}
+
+WSGI = """\
+import json
+from wsgiref.util import request_uri
+
+NAMES = ("REMOTE_ADDR", "SCRIPT_NAME", "PATH_INFO", "HTTP_HOST", "SERVER_PORT")
+
+
+def application(environ, start_response):
+    length = len(environ["wsgi.input"].read())
+    told = {name: environ.get(name, "") for name in NAMES}
+    told["url"] = request_uri(environ)
+    told["headers"] = sorted(name for name in environ if name.startswith("HTTP_"))
+    told["body"] = length
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps(told).encode()]
+"""
+ASGI = """\
+import json
+
+
+async def application(scope, receive, send):
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        text = (await receive())["text"]
+        host = dict(scope["headers"])[b"host"].decode()
+        await send({"type": "websocket.send", "text": f"{scope['scheme']}://{host} {scope['client'][0]} {text}"})
+        await send({"type": "websocket.close"})
+    elif scope["type"] == "http":
+        headers = dict(scope["headers"])
+        path, query = scope["raw_path"].decode(), scope["query_string"].decode()
+        told = {"REMOTE_ADDR": scope["client"][0], "SCRIPT_NAME": scope["root_path"], "SERVER_PORT": str(scope["server"][1])}
+        told["url"] = f"{scope['scheme']}://{headers[b'host'].decode()}{path}" + (f"?{query}" if query else "")
+        told["headers"] = sorted(name.decode() for name in headers)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+"""
+REQUIREMENTS = {"wsgi.py": "gunicorn\n", "asgi.py": "uvicorn\nwebsockets\n"}
+HOSTS = ("blog.example.com", "shop.example.com", "raw.example.com", "raw6.example.com")
+BLOG, SHOP, RAW, RAW6 = HOSTS
+KNOWN = (front_ends.FOR, front_ends.HOST, front_ends.PORT, front_ends.PROTO, front_ends.PREFIX, *front_ends.OTHERS)
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """An image with all front ends."""
+    options = () if harness.environ().get("ENGINE_PUBLISH") == "yes" else ("--network=host",)
+    harness.podman_build(CONTAINERFILE, IMAGE, tmp_path_factory.mktemp("fronts"), *options)
+    yield IMAGE
+    harness.podman("rmi", "--force", IMAGE, check=False)
+
+
+@pytest.fixture(scope="module")
+def tls(image: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with a certificate for all sites, and the authority that signed it."""
+    directory = tmp_path_factory.mktemp("tls")
+    harness.podman("run", "--rm", f"--volume={directory}:/tls", image, "sh", "-euc", CERTIFICATES)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def trusting(tls: Path) -> ssl.SSLContext:
+    """What a browser that knows the authority uses."""
+    return ssl.create_default_context(cafile=str(tls / "ca.pem"))
+
+
+@contextmanager
+def on_host_network(image: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[harness.Container]:
+    """Start a container on the host's network; it is removed in the end."""
+    name = f"taxiway-test-{uuid.uuid4().hex[:12]}"
+    try:
+        harness.podman("run", "--detach", "--network=host", f"--name={name}", *options, image, *command)
+        yield harness.Container(name, 0)
+    finally:
+        harness.podman("rm", "--force", "--time=1", name, check=False)
+
+
+@pytest.fixture(scope="module")
+def app_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The two applications, built by taxiway."""
+    images = {}
+    for file, text in (("wsgi.py", WSGI), ("asgi.py", ASGI)):
+        source = tmp_path_factory.mktemp("application") / "source"
+        source.mkdir()
+        (source / file).write_text(text)
+        (source / "requirements.txt").write_text(REQUIREMENTS[file])
+        images[file] = f"{harness.TEST_IMAGES}/front-ends-{file[:4]}"
+        build = (
+            f"FROM {harness.BUILDER}\nENV TAXIWAY_APP={file[:4]}\nCOPY --chown=1001:0 . /tmp/src\nRUN /usr/libexec/s2i/assemble\n"
+        )
+        harness.podman_build(build, images[file], source)
+    yield images
+    for built in images.values():
+        harness.podman("rmi", "--force", built, check=False)
+
+
+@contextmanager
+def application(image: str, settings: str, tmp_path: Path) -> Iterator[int]:
+    """Start an application with settings as `taxiway proxy --settings` prints them; gives its port."""
+    port = harness.free_port()
+    file = tmp_path / f"{port}.env"
+    file.write_text(settings)
+    with on_host_network(image, f"--env-file={file}", f"--env=PORT={port}", command=("/usr/libexec/s2i/run",)) as container:
+        harness.Container(container.name, port).wait()
+        yield port
+
+
+def write(kind: str, *options: str) -> str:
+    """What the command line writes."""
+    return harness.taxiway("proxy", kind, str(harness.APPS / "plain-wsgi"), *options).text
+
+
+@dataclass(frozen=True)
+class Front:
+    """A running front end."""
+
+    kind: str
+    container: harness.Container
+    http: Door
+    https: Door
+
+    def url(self, host: str) -> str:
+        """The public URL of a site, without a path."""
+        return f"https://{host}:{self.https.port}" if self.https.port else f"http://{host}:{self.http.port}"
+
+
+class Fronts:
+    """Starts front ends."""
+
+    def __init__(self, image: str, tls: Path, trusting: ssl.SSLContext, directory: Path) -> None:
+        self.image, self.tls, self.trusting, self.directory = image, tls, trusting, directory
+
+    @contextmanager
+    def start(self, kind: Kind, *options: str, tls: bool = True) -> Iterator[Front]:
+        """Write the configuration, check it with the front end's own command, and start it."""
+        http, https = harness.free_port(), harness.free_port() if tls else 0
+        options += (f"--http-port={http}", *((f"--https-port={https}",) if tls else ("--http-only",)))
+        if tls:
+            options += ("--certificate=/tls/site.pem", "--key=/tls/site.pem.key")
+        file = self.directory / f"{kind.name}-{http}"
+        file.write_text(write(kind.name, *options))
+        script = f"{kind.check} && {kind.start}".format(file=kind.file)
+        volumes = (f"--volume={file}:{kind.file}:ro", f"--volume={self.tls}:/tls:ro")
+        admin = f"--env=CADDY_ADMIN=127.0.0.1:{harness.free_port()}"
+        with on_host_network(self.image, *volumes, admin, command=("sh", "-euc", script)) as container:
+            front = Front(kind.name, container, Door(http), Door(https, self.trusting if tls else None))
+            harness.wait_for(lambda: self._is_up(front), harness.START_TIMEOUT_S)
+            yield front
+
+    def _is_up(self, front: Front) -> bool | None:
+        try:
+            with front.http.connect("", source="127.0.0.1"):
+                return True
+        except OSError:
+            assert front.container.is_running(), front.container.logs()
+            return None
+
+
+@pytest.fixture(scope="module")
+def fronts(image: str, tls: Path, trusting: ssl.SSLContext, tmp_path_factory: pytest.TempPathFactory) -> Fronts:
+    return Fronts(image, tls, trusting, tmp_path_factory.mktemp("configurations"))
+
+
+@pytest.fixture(scope="module")
+def upstreams(app_images: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Where each host's application listens: with settings from the command, and two recorders."""
+    tmp_path = tmp_path_factory.mktemp("settings")
+    settings = write("nginx", "--host=x", "--upstream=127.0.0.1:1", "--http-only", "--settings")
+    with ExitStack() as stack:
+        yield {
+            BLOG: f"127.0.0.1:{stack.enter_context(application(app_images['wsgi.py'], settings, tmp_path))}",
+            SHOP: f"127.0.0.1:{stack.enter_context(application(app_images['asgi.py'], settings, tmp_path))}",
+            RAW: f"127.0.0.1:{stack.enter_context(raw_http.recorder('127.0.0.1'))}",
+            RAW6: f"[::1]:{stack.enter_context(raw_http.recorder('::1'))}",
+        }
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def front(request: pytest.FixtureRequest, fronts: Fronts, upstreams: Mapping[str, str]) -> Iterator[Front]:
+    """Each front end, with TLS and four sites."""
+    with fronts.start(KINDS[request.param], *(f"--site={host}={upstream}" for host, upstream in upstreams.items())) as running:
+        yield running
+
+
+def get(front: Front, host: str, path: str = "/", *headers: str) -> Answer:
+    """Ask as a browser would."""
+    return front.https.get(path, f"{host}:{front.https.port}", *headers, name=host)
+
+
+@pytest.mark.parametrize("host", [BLOG, SHOP])
+def test_application_knows_its_url_and_its_client(front: Front, host: str) -> None:
+    told = get(front, host, "/a%20page?x=1&y=%2F").data
+    assert told["url"] == f"{front.url(host)}/a%20page?x=1&y=%2F"
+    assert told["REMOTE_ADDR"] == CLIENT
+    assert told["SERVER_PORT"] == str(front.https.port)
+    assert told["SCRIPT_NAME"] == ""
+
+
+def received(answer: Answer) -> list[tuple[str, str]]:
+    """The headers that a recorder got, but for those of the connection."""
+    assert answer.status == 200, answer
+    headers = [(name.lower(), value) for name, value in answer.data["headers"]]
+    return sorted((name, value) for name, value in headers if name not in {"connection", "x-harmless", "accept-encoding", "via"})
+
+
+def test_recorder_gets_exactly_the_trusted_headers(front: Front) -> None:
+    port = str(front.https.port)
+    expected = {
+        "x-forwarded-for": CLIENT,
+        "x-forwarded-proto": "https",
+        "x-forwarded-host": f"{RAW}:{port}",
+        "x-forwarded-port": port,
+        "host": f"{RAW}:{port}",
+    }
+    got = dict(received(get(front, RAW)))
+    got.pop("user-agent", None)  # Caddy's, and empty
+    assert got == expected
+
+
+@pytest.mark.parametrize("evil", ["6.6.6.6", "evil.example", "http", "/evil", "for=6.6.6.6;host=evil.example;proto=http"])
+def test_headers_of_the_client_have_no_effect(front: Front, evil: str) -> None:
+    """Every header of every family, in every spelling, twice; what the upstreams see stays the same."""
+    plain = received(get(front, RAW))
+    for spelled in raw_http.spellings(KNOWN):
+        half = len(spelled) // 2  # the front ends take about 100 headers
+        for host, names in itertools.product((BLOG, SHOP, RAW), (spelled[:half], spelled[half:])):
+            lines = [f"{name}: {evil}" for name in names for _ in range(2)]
+            answer = get(front, host, "/", *lines)
+            if front.kind == "apache" and "_" in "".join(names):  # it can't take headers away by a pattern, and refuses these
+                assert answer.status == 403
+            else:
+                assert received(answer) == plain if host == RAW else answer.data == get(front, host).data, names
+
+
+@pytest.mark.parametrize("name", [front_ends.FOR, front_ends.PROTO, front_ends.HOST, front_ends.PORT])
+def test_a_trusted_header_has_one_value_whatever_the_client_sends(front: Front, name: str) -> None:
+    plain = received(get(front, RAW))
+    for (spelled,) in raw_http.spellings([name]):
+        answer = get(front, RAW, "/", f"{spelled}: 1, 2", f"{spelled}:", f"{spelled}: 3")
+        assert answer.status == 403 if front.kind == "apache" and "_" in spelled else received(answer) == plain, spelled
+    # A proxy takes away what Connection names: that may not be what the front end has just set.
+    for connection in (f"close, {name}", f"{name},close", f"close, {name.lower()} , {name}"):
+        assert received(get(front, RAW, "/", f"Connection: {connection}")) == plain, connection
+
+
+@pytest.mark.parametrize("host", [BLOG, SHOP, RAW])
+def test_the_name_is_the_sites_own_however_it_is_written(front: Front, host: str) -> None:
+    """Either the front end refuses, or the application sees the site's own name and port."""
+
+    def shown(answer: Answer) -> object:
+        return received(answer) if host == RAW else answer.data
+
+    plain = shown(get(front, host))
+    authority = f"{host}:{front.https.port}"
+    for written in (host, host.upper(), f"{host}:1", f"{host}:99999", f"{host}:", f"{host}.", f"{host}:80, evil.example"):
+        answer = front.https.get("/", written, name=host)
+        assert answer.status in {400, 404, 421} or shown(answer) == plain, (written, answer)
+    for lines in (
+        (f"Host: {authority}", "Host: evil.example"),
+        ("Host: evil.example", f"Host: {authority}"),
+        (f"Host: {authority}", f"Host: {authority}"),
+        (f"Host: {authority}", "Host : evil.example"),
+        ("Host: evil.example", f" {authority}"),
+    ):
+        answer = front.https.send(raw_http.request("GET", "/", *lines, "Connection: close"), host)
+        assert answer.status in {400, 404, 421} or shown(answer) == plain, (lines, answer)
+    for target in (f"https://{authority}/", "https://evil.example/", f"http://{authority}/"):
+        answer = front.https.send(raw_http.request("GET", target, f"Host: {authority}", "Connection: close"), host)
+        assert answer.status in {400, 404, 421} or shown(answer) == plain, (target, answer)
+
+
+def test_unknown_names_are_refused(front: Front) -> None:
+    assert front.http.get("/", "unknown.example").status == 421
+    assert front.http.get("/", "127.0.0.1").status == 421
+    assert front.https.get("/", "unknown.example").status == 421
+    try:
+        answer = front.https.get("/", "unknown.example", name="unknown.example")
+    except OSError:  # no certificate for it
+        return
+    assert answer.status == 421
+
+
+def test_no_certificate_is_made_up(front: Front) -> None:
+    with pytest.raises(OSError, match=r"(?i)ssl|tls|reset"), front.https.connect("unknown.example"):
+        pass
+
+
+@pytest.mark.parametrize("path", ["/", "/a%20b?x=1&y=//z", "//evil.example/x", "/%0d%0aSet-Cookie:a=b", "/\\evil.example"])
+def test_http_is_redirected(front: Front, path: str) -> None:
+    answer = front.http.get(path, BLOG)
+    assert answer.status == 308 or (answer.status == 400 and "\\" in path)
+    assert answer.status == 400 or answer.headers["location"].startswith(f"{front.url(BLOG)}/")
+    assert "set-cookie" not in answer.headers
+    if "evil" not in path and "%0d" not in path:
+        assert answer.headers["location"] == f"{front.url(BLOG)}{path}"
+    assert front.http.get(path, f"{BLOG}:1").headers.get("location") == answer.headers.get("location")
+
+
+def test_target_without_slash_redirects_nowhere_else(front: Front) -> None:
+    for target in (".evil.example/", "@evil.example/", ":1/", "evil.example:80"):
+        answer = front.http.send(raw_http.request("GET", target, f"Host: {BLOG}", "Connection: close"))
+        assert answer.status >= 400 or urlsplit(answer.headers["location"]).hostname == BLOG, (target, answer)
+
+
+def test_websocket(front: Front) -> None:
+    status, text = front.https.echo("/", f"{SHOP}:{front.https.port}", "hello")
+    assert (status, text) == (101, f"wss://{SHOP}:{front.https.port} {CLIENT} hello")
+
+
+def test_only_websockets_are_upgrades(front: Front) -> None:
+    """With h2c a client would get a connection to the application on which nothing of the front end counts."""
+    answer = get(front, RAW, "/", "Upgrade: h2c", "Connection: Upgrade, HTTP2-Settings", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    assert answer.status == 200
+    assert "upgrade" not in dict(received(answer))
+
+
+def test_large_body_is_refused(front: Front) -> None:
+    lines = (f"Host: {RAW}:{front.https.port}", f"Content-Length: {front_ends.MAX_BODY_BYTES + 1}", "Expect: 100-continue")
+    assert front.https.send(raw_http.request("POST", "/", *lines, "Connection: close"), RAW).status == 413
+
+
+@pytest.mark.parametrize("host", [BLOG, RAW, RAW6])
+def test_bodies_get_through(front: Front, host: str) -> None:
+    """With a length and chunked, to IPv4 and IPv6."""
+    body = b"x" * 100_000
+    lines = (f"Host: {host}:{front.https.port}", "Connection: close")
+    chunked = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (body[:7], body[7:], b""))
+    for request in (
+        raw_http.request("POST", "/", *lines, f"Content-Length: {len(body)}", body=body),
+        raw_http.request("POST", "/", *lines, "Transfer-Encoding: chunked", body=chunked),
+    ):
+        answer = front.https.send(request, host)
+        assert answer.status == 200, answer
+        assert answer.data["body"] == len(body)
+
+
+def test_large_headers_get_through(front: Front) -> None:
+    cookie = "c" * 6000
+    assert ("cookie", cookie) in received(get(front, RAW, "/", f"Cookie: {cookie}"))
+
+
+def test_encoded_paths_arrive_as_they_were_sent(front: Front) -> None:
+    for path in ("/a%2Fb", "/a%20b/%C3%A4?q=%2F+%20", "/a//b", "/%7Euser"):
+        assert get(front, RAW, path).data["path"] == path
+
+
+def test_http2(front: Front) -> None:
+    """As a browser: HTTP/2 outside, HTTP/1.1 to the application."""
+    resolve = ("--resolve", f"{BLOG}:{front.https.port}:127.0.0.1")
+    options = ("--silent", "--http2", "--cacert", "/tls/ca.pem", *resolve, "--header", "X-Forwarded-For: 6.6.6.6")
+    found = front.container.execute(
+        "curl", *options, "--interface", CLIENT, "--write-out", "\n%{http_version}", f"{front.url(BLOG)}/x"
+    )
+    text, _, version = found.rpartition("\n")
+    told = Answer(200, {}, text).data
+    assert (version, told["url"], told["REMOTE_ADDR"]) == ("2", f"{front.url(BLOG)}/x", CLIENT)
