@@ -7,7 +7,7 @@ ask for, static files, bytecode, permissions, launch plan. Each step is announce
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 from taxiway import console, environment, hooks, launch_plan, proxy, servers, variables
 from taxiway.build import application, artifacts, bytecode, permissions, source, static_files
 from taxiway.configuration import read_project
-from taxiway.dependencies import credentials, install, installer
+from taxiway.dependencies import credentials, install, installer, state
 from taxiway.dependencies.credentials import Credentials
+from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
 from taxiway.errors import CollectstaticError, PipenvAndMicropipenvError, ServerMissingError
 from taxiway.launch_plan import PROGRAMS, WSGI, LaunchPlan
-from taxiway.layout import Layout
+from taxiway.layout import Layout, wheelhouse
 from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.settings import Settings, resolve, variable
 
@@ -57,7 +58,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         if warning := proxy.decide(settings, plan.server).warning:
             console.warn(warning)
     env = _environment(environ, layout, plan.home)
-    _install_dependencies(plan, facts.requirements, saved, layout, env, given=given)
+    compiled_s = _install_dependencies(plan, facts.requirements, saved, layout, env, given=given, tool=settings.installer)
     hooks.run(layout.source, "build", env)
     stand_ins = dict[str, str]()
     if plan.interface in PROGRAMS:
@@ -73,11 +74,10 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     plan = settle(plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout))
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
         with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
-            lines = install.server_packages(missing, layout.app_root)
-            install.install_from_wheelhouse(lines, layout=layout, environ=installer.environment(env, Credentials(), ""))
+            install_servers(missing, layout, env)
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
     with _Step("Compiling to bytecode"):
-        bytecode.compile_application(layout, env)
+        bytecode.compile_application(layout, env, since_s=compiled_s)
     _look_for_secrets(given, layout)
     launch = _launch_plan(plan, inspection, layout, project, project_origin)
     static_files.remove(Path(layout.static_variants))
@@ -110,6 +110,16 @@ def _look_for_secrets(given: Credentials, layout: Layout) -> None:
     if given.secrets:
         with _Step("Looking for credentials in what was written") as step:
             step.result = f"none in {credentials.check(given.secrets, layout, given.since_s)} files"
+
+
+def install_servers(names: Sequence[str], layout: Layout, env: Mapping[str, str]) -> None:
+    """Install server packages from the builder's wheelhouse."""
+    lines = install.server_packages(names, layout.app_root)
+    with tempfile.TemporaryDirectory() as private:
+        environ = installer.environment(env, Credentials(), private)
+        install.install_servers(
+            lines, Installer(name="uv", layout=layout, environ=environ, private=private, offline=wheelhouse())
+        )
 
 
 def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:
@@ -163,31 +173,31 @@ def _install_dependencies(
     env: Mapping[str, str],
     *,
     given: Credentials,
-) -> None:
-    # What the server needs is installed once the application has shown its interface; what is known of it decides as well.
-    extra = server_distributions(plan, lambda name: bool(requirements and requirements.find(name)))
-    key = install.dependencies_key(requirements, extra, install.interpreter(layout))
-    if saved.is_dir() and artifacts.restore(saved, layout, key, env):
-        console.step("Dependencies: unchanged, taken from the previous image; nothing to download")
-        return
-    reasons = install.changes(layout, key)
-    if not reasons:
-        console.step("Dependencies: unchanged, already installed; nothing to download")
-        return
-    with _Step(f"Installing the dependencies ({', '.join(reasons)})"):
-        install.clear(layout)
+    tool: str,
+) -> float:
+    """Install what changed. Returns since when the bytecode of the dependencies is known to be right."""
+    wanted = state.describe(requirements, layout)
+    restored = saved.is_dir() and artifacts.restore(saved, wanted, layout, env)
+    compiled_s = time.time() if restored else given.since_s
+    changes = state.compare(state.read(layout), wanted)
+    install.remove_old_servers(requirements, layout)
+    if not changes.reasons:
+        where = "taken from the previous image" if restored else "already installed"
+        console.step(f"Dependencies: unchanged, {where}; nothing to download")
+        return compiled_s
+    with _Step(f"Installing the dependencies ({changes})"), tempfile.TemporaryDirectory() as private:
         if plan.unpinned:
             more = f" and {len(plan.unpinned) - _NAMED} more" * (len(plan.unpinned) > _NAMED)
             console.warn(
                 f"Not pinned, so that another build may install something else: {', '.join(plan.unpinned[:_NAMED])}{more}. "
                 "Pin them: taxiway lock"
             )
-        if plan.requirements:
-            file = Path(layout.source, plan.requirements)
-            with tempfile.TemporaryDirectory() as private:
-                own = installer.environment(env, given, private)
-                install.install_requirements(file, require_hashes=plan.require_hashes, layout=layout, environ=own)
-        install.remember(layout, key)
+        environ = installer.environment(env, given, private)
+        install.apply(changes, wanted, requirements, Installer(name=tool, layout=layout, environ=environ, private=private))
+    if wanted.pins:
+        with _Step("Compiling the dependencies to bytecode"):  # before anything is imported from them
+            bytecode.compile_dependencies(layout, env, since_s=compiled_s)
+    return time.time()
 
 
 def _collect_static(

@@ -76,6 +76,7 @@ class Settings(NamedTuple):
     install_setup_py: bool
     install_pip: bool
     credentials: str
+    installer: str
     migrate: str
     migrate_databases: tuple[str, ...]
     migrate_timeout: int
@@ -131,6 +132,12 @@ def _words(value: object) -> tuple[str, ...]:
     if isinstance(value, list | tuple):
         return tuple(_text(item) for item in value)
     return tuple(_text(value).split())
+
+
+def _installer(value: object) -> str:
+    if value not in {"uv", "pip"}:
+        raise ValueError
+    return _text(value)
 
 
 def _static(value: object) -> tuple[str, ...]:
@@ -299,6 +306,12 @@ SETTINGS = (
         TEXT,
         "/etc/taxiway/credentials",
         "Directory of netrc, pip.conf, uv.toml and ca.crt, mounted for the build alone.",
+    ),
+    Setting(
+        "installer",
+        Kind("uv or pip", _installer),
+        "uv",
+        "What installs the dependencies. The result is the same.",
     ),
     Setting(
         "migrate",

@@ -1,6 +1,8 @@
 """Compile directories to bytecode with unchecked hashes (PEP 552), but only files whose bytecode isn't that of their source.
 
-usage: compile_bytecode.py DIRECTORY...
+usage: compile_bytecode.py (SECONDS DIRECTORY)...
+
+Bytecode is trusted without reading it and its source, if neither was touched since SECONDS, seconds since the epoch.
 """
 
 import _imp
@@ -15,14 +17,25 @@ _UNCHECKED_HASH = 0b01  # the flags word of a .pyc: hash-based, source not looke
 _HEADER = 16
 
 
-def stale(directory: str) -> Iterator[str]:
+def stale(directory: str, since_s: float = 0) -> Iterator[str]:
     """Walk the Python files that have no valid bytecode."""
     for place, names, files in os.walk(directory):
         names[:] = [name for name in names if name != "__pycache__" and not name.startswith(".")]
         for name in files:
             path = os.path.join(place, name)
-            if name.endswith(".py") and not is_compiled(path):
+            if name.endswith(".py") and not (is_untouched(path, since_s) or is_compiled(path)):
                 yield path
+
+
+def is_untouched(path: str, since_s: float) -> bool:
+    """Tell whether a file and its bytecode are as they were at a time, by what can't be set back: when their inodes changed."""
+    if not since_s:
+        return False
+    try:
+        source, compiled = os.stat(path), os.stat(importlib.util.cache_from_source(path))
+    except OSError:
+        return False
+    return max(source.st_ctime, compiled.st_ctime) < since_s and source.st_mtime <= compiled.st_mtime
 
 
 def is_compiled(path: str) -> bool:
@@ -31,11 +44,16 @@ def is_compiled(path: str) -> bool:
         with open(importlib.util.cache_from_source(path), "rb") as file:
             header = file.read(_HEADER)
         with open(path, "rb") as file:
-            digest = _imp.source_hash(importlib.util._RAW_MAGIC_NUMBER, file.read())  # type: ignore[attr-defined]  # noqa: SLF001
+            expected = header_for(file.read())
     except OSError:
         return False
-    expected = importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH.to_bytes(4, "little") + digest
     return header == expected
+
+
+def header_for(source: bytes) -> bytes:
+    """Return how the bytecode of a source begins (PEP 552)."""
+    digest: bytes = _imp.source_hash(importlib.util._RAW_MAGIC_NUMBER, source)  # type: ignore[attr-defined]  # noqa: SLF001
+    return importlib.util.MAGIC_NUMBER + _UNCHECKED_HASH.to_bytes(4, "little") + digest
 
 
 def compile_files(paths: list[str]) -> list[str]:
@@ -51,9 +69,10 @@ def compile_files(paths: list[str]) -> list[str]:
     return problems
 
 
-def main(directories: list[str]) -> None:
+def main(arguments: list[str]) -> None:
     """Compile all that is stale, on all processors; files that aren't valid Python are counted."""
-    paths = [path for directory in directories for path in stale(directory)]
+    pairs = zip(arguments[::2], arguments[1::2], strict=True)
+    paths = [path for since_s, directory in pairs for path in stale(directory, float(since_s))]
     processes = min(len(os.sched_getaffinity(0)), max(1, len(paths) // 100))
     chunks = [paths[i : i + 50] for i in range(0, len(paths), 50)]
     if processes > 1:

@@ -193,8 +193,8 @@ def test_compile_application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, st
     layout = Layout(str(tmp_path), str(tmp_path / "src"))
     if status:
         with pytest.raises(BytecodeError, match="failed with exit status 1"):
-            bytecode.compile_application(layout, {})
+            bytecode.compile_application(layout, {}, since_s=1.5)
     else:
-        bytecode.compile_application(layout, {})
+        bytecode.compile_application(layout, {}, since_s=1.5)
     assert argvs[0][:2] == [f"{tmp_path}/bin/python", "-I"]
-    assert argvs[0][3:] == [f"{tmp_path}/lib/python3.13/site-packages", f"{tmp_path}/src"]
+    assert argvs[0][3:] == ["1.500", f"{tmp_path}/lib/python3.13/site-packages", "0.000", f"{tmp_path}/src"]

@@ -10,11 +10,12 @@ import pytest
 from trees import Tree
 
 from taxiway.build import artifacts
-from taxiway.dependencies import install
+from taxiway.dependencies import state
+from taxiway.dependencies.state import State
 from taxiway.errors import CommandFailedError
 from taxiway.layout import Layout
 
-KEY = {"the requirements": "1", "the Python": "3.13"}
+STATE = State(basis={"the Python": "3.13"}, pins={"flask": ("3", "x")})
 BUILT = {
     ".taxiway/dependencies.json": "{}",
     ".taxiway/launch.json": "{}",
@@ -55,7 +56,7 @@ def save(top: Path, directory: Path) -> None:
 
 def built(tree: Tree, files: dict[str, str] = BUILT) -> Path:
     top = tree({f"built/{name}": text for name, text in files.items()})
-    install.remember(layout(top / "built"), KEY)
+    state.write(STATE, layout(top / "built"))
     save(top / "built", top / "saved")
     return top
 
@@ -72,7 +73,7 @@ def test_restore(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     top = built(tree)
     (top / "app/bin").mkdir(parents=True)
     (top / "app/bin/python").touch()
-    assert artifacts.restore(top / "saved", layout(top / "app"), KEY, os.environ)
+    assert artifacts.restore(top / "saved", STATE, layout(top / "app"), os.environ)
     assert names(top / "app") == {
         ".taxiway/dependencies.json",
         "bin/flask",
@@ -82,7 +83,7 @@ def test_restore(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
         "lib/python3.13/site-packages/tool/bin/activate.sh",
         "share/man/flask.1",
     }
-    assert install.changes(layout(top / "app"), KEY) == []
+    assert state.read(layout(top / "app")) == STATE
     assert not (top / "saved").exists()
     assert capsys.readouterr().out == ""
 
@@ -94,8 +95,8 @@ def test_restore_over_the_dependencies_of_an_image_that_is_built_upon(tree: Tree
     older.parent.mkdir(parents=True)
     older.touch()
     (top / "app/bin").mkdir()
-    install.remember(layout(top / "app"), {"the requirements": "0"})
-    assert artifacts.restore(top / "saved", layout(top / "app"), KEY, os.environ)
+    state.write(State(basis={}), layout(top / "app"))
+    assert artifacts.restore(top / "saved", STATE, layout(top / "app"), os.environ)
     assert not older.exists()
 
 
@@ -105,15 +106,24 @@ def test_damaged_archive(tree: Tree) -> None:
     (top / "app/bin").mkdir(parents=True)
     (top / "saved" / artifacts.ARCHIVE).write_bytes(b"no archive" * 100)
     with pytest.raises(CommandFailedError, match=r"A command failed with exit status 2: tar --extract"):
-        artifacts.restore(top / "saved", layout(top / "app"), KEY, os.environ)
+        artifacts.restore(top / "saved", STATE, layout(top / "app"), os.environ)
+
+
+@pytest.mark.programs
+def test_dependencies_that_can_be_changed_into_the_wanted_ones_are_restored(tree: Tree) -> None:
+    top = built(tree)
+    (top / "app/bin").mkdir(parents=True)
+    wanted = State(basis=STATE.basis, pins={"flask": ("4", "y")})
+    assert artifacts.restore(top / "saved", wanted, layout(top / "app"), os.environ)
+    assert state.read(layout(top / "app")) == STATE, "the change itself comes afterwards"
 
 
 @pytest.mark.programs
 def test_other_dependencies_are_not_restored(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     top = built(tree)
     (top / "app").mkdir()
-    changed = KEY | {"the Python": "3.14"}
-    assert not artifacts.restore(top / "saved", layout(top / "app"), changed, os.environ)
+    changed = State(basis={"the Python": "3.14"})
+    assert not artifacts.restore(top / "saved", changed, layout(top / "app"), os.environ)
     assert names(top / "app") == set()
     assert not (top / "saved").exists(), "the image needn't carry them"
     assert capsys.readouterr().out == "     the previous image's dependencies aren't used: the Python changed\n"
@@ -122,5 +132,5 @@ def test_other_dependencies_are_not_restored(tree: Tree, capsys: pytest.CaptureF
 @pytest.mark.parametrize("files", [{"saved/": ""}, {"saved/bin/flask": ""}, {"saved/pip/wheel.whl": ""}])
 def test_foreign_artifacts_are_ignored(tree: Tree, files: dict[str, str]) -> None:
     top = tree(files | {"app/": ""})
-    assert not artifacts.restore(top / "saved", layout(top / "app"), KEY, {})
+    assert not artifacts.restore(top / "saved", STATE, layout(top / "app"), {})
     assert names(top / "app") == set()

@@ -13,7 +13,7 @@ from trees import Tree
 from taxiway import assemble as build
 from taxiway import launch_plan
 from taxiway.build import application, artifacts, bytecode, permissions
-from taxiway.dependencies import install
+from taxiway.dependencies import install, installer
 from taxiway.errors import CollectstaticError, NoEntryPointError, NoSourceError, ServerMissingError
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan
@@ -102,9 +102,10 @@ def layout(tree: Tree) -> Layout:
 @pytest.fixture
 def programs(layout: Layout, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Programs:
     fake = Programs(layout)
-    for module in (application, artifacts, bytecode, install):
+    for module in (application, artifacts, bytecode, installer):
         monkeypatch.setattr(module, "run", fake)
-    monkeypatch.setattr(install, "wheelhouse", lambda: str(tree({}) / "house"))
+    for module in (build, install, installer):
+        monkeypatch.setattr(module, "wheelhouse", lambda: str(tree({}) / "house"))
     monkeypatch.setattr(permissions, "GROUP", os.getegid())
     return fake
 
@@ -119,7 +120,13 @@ WEB = {"wsgi.py": "def application(environ, start_response): ...\n"}
 
 def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
     assemble(tree, layout, WEB | {"requirements.txt": "flask\n", "taxiway.toml": 'static = ["/m=media"]\n'})
-    assert programs.names == ["uv pip install", "inspect_app.py", "uv pip install", "compile_bytecode.py"]
+    assert programs.names == [
+        "uv pip install",
+        "compile_bytecode.py",
+        "inspect_app.py",
+        "uv pip install",
+        "compile_bytecode.py",
+    ]
     plan = launch_plan.read(layout.launch_plan)
     assert (plan.interface, plan.app, plan.server, plan.servers) == (
         "WSGI",
@@ -136,6 +143,7 @@ def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest
         "---> Installing the source",
         "---> Looking at the application",
         "---> Installing the dependencies",
+        "---> Compiling the dependencies to bytecode",
         "---> Importing the application once",
         "---> Installing the server mod_wsgi",
         "---> Compiling to bytecode",

@@ -5,13 +5,14 @@ import os
 import py_compile
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from trees import Tree
 
 from taxiway_runtime import compile_bytecode
-from taxiway_runtime.compile_bytecode import compile_files, is_compiled, main, stale
+from taxiway_runtime.compile_bytecode import compile_files, is_compiled, is_untouched, main, stale
 
 HASHED = py_compile.PycInvalidationMode.UNCHECKED_HASH
 
@@ -82,6 +83,19 @@ def test_stale(tree: Tree) -> None:
     assert list(stale(str(top / "none"))) == []
 
 
+def test_what_was_not_touched_is_trusted(module: Path) -> None:
+    """A hook may have changed a package, and given the file the times of its old one; it can't set the inode's own time."""
+    long_ago, soon = 1, time.time() + 60
+    assert is_untouched(str(module), soon)
+    assert not is_untouched(str(module), 0)
+    assert not is_untouched(str(module), long_ago)
+    assert list(stale(str(module.parent), soon)) == []
+    os.utime(pyc(module), (long_ago, long_ago))
+    assert not is_untouched(str(module), soon), "the source is newer"
+    pyc(module).unlink()
+    assert not is_untouched(str(module), soon)
+
+
 def test_files_that_are_not_python(tree: Tree) -> None:
     top = tree({"good.py": "x = 1\n", "bad.py": "x = (\n", "old.py": "print 'x'\n"})
     (top / "latin.py").write_bytes(b"x = '\xe9'\n")
@@ -96,18 +110,18 @@ def test_files_that_are_not_python(tree: Tree) -> None:
 
 def test_main(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     top = tree({"a/x.py": "x = 1\n", "b/y.py": "y = (\n"})
-    main([f"{top}/a", f"{top}/b"])
+    main(["0", f"{top}/a", "0", f"{top}/b"])
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "1 files compiled"
     assert lines[1].startswith(f"not compiled: {top}/b/y.py: ")
-    main([f"{top}/a"])
+    main(["0", f"{top}/a"])
     assert capsys.readouterr().out == "0 files compiled\n"
 
 
 @pytest.mark.programs
 def test_many_files_in_several_processes(tree: Tree) -> None:
     top = tree({f"{n}.py": f"x = {n}\n" for n in range(250)})
-    argv = [sys.executable, "-I", compile_bytecode.__file__, str(top)]
+    argv = [sys.executable, "-I", compile_bytecode.__file__, "0", str(top)]
     assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == "250 files compiled\n"
     assert list(stale(str(top))) == []
 

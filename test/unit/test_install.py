@@ -1,99 +1,25 @@
-"""Installing: what decides the installed set, and the installer's command and environment."""
+"""Installing: the installer's command and environment, and carrying out what changed."""
 
-import json
-import platform
-from collections.abc import Mapping
-from dataclasses import replace
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from trees import Tree
 
-from taxiway.dependencies import install, installer
+from taxiway.dependencies import install, installer, records, state
 from taxiway.dependencies.credentials import Credentials
-from taxiway.dependencies.pins import PinnedList
+from taxiway.dependencies.installer import Installer
+from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.dependencies.state import Changes
 from taxiway.errors import DependenciesError, ServerMissingError
 from taxiway.layout import Layout
 from taxiway.process import Result
 
-REQUIREMENTS = PinnedList(format="requirements.txt", file="requirements.txt", contents=("flask\n",), pins=(), complete=False)
-
 
 def layout(top: Path) -> Layout:
     return Layout(str(top), str(top / "src"))
-
-
-def key(**changed: str) -> dict[str, str]:
-    base = {
-        "the requirements": "1",
-        "the server's packages": "2",
-        "the Python": "3",
-        "the architecture": "4",
-        "taxiway's way of installing": "5",
-    }
-    return base | {name.replace("_", " "): value for name, value in changed.items()}
-
-
-def test_key() -> None:
-    found = install.dependencies_key(REQUIREMENTS, ["mod_wsgi==5"], "3.13.1")
-    assert found["the server's packages"] == "mod_wsgi==5"
-    assert found["the Python"] == "3.13.1"
-    assert found["the architecture"] == platform.machine()
-    assert list(found) == list(key())
-
-
-@pytest.mark.parametrize(
-    ("contents", "same"),
-    [
-        (("flask\n",), True),
-        (("flask\n", ""), False),
-        (("flask\n\n",), False),
-        (("flask", "\n"), False),
-        ((), False),
-    ],
-)
-def test_key_of_the_requirements(contents: tuple[str, ...], *, same: bool) -> None:
-    other = replace(REQUIREMENTS, file="elsewhere.txt", contents=contents)
-    one, two = (install.dependencies_key(r, [], "")["the requirements"] for r in (REQUIREMENTS, other))
-    assert (one == two) is same
-
-
-def test_key_without_requirements() -> None:
-    empty = replace(REQUIREMENTS, contents=("",))
-    assert install.dependencies_key(None, [], "") == install.dependencies_key(empty, [], "")
-
-
-@pytest.mark.parametrize(
-    ("text", "version"),
-    [
-        ("home = /usr/bin\nversion = 3.13.5\n", "3.13.5"),
-        ("version_info = 3.13.5.final.0\n", "3.13.5.final.0"),
-        ("implementation=CPython\nversion=3.11\n", "3.11"),
-        ("home = /usr/bin\n", "unknown"),
-    ],
-)
-def test_interpreter(tree: Tree, text: str, version: str) -> None:
-    assert install.interpreter(layout(tree({"pyvenv.cfg": text}))) == version
-
-
-def test_changes(tree: Tree) -> None:
-    place = layout(tree({}))
-    assert install.changes(place, key()) == ["nothing was installed before"]
-    install.remember(place, key())
-    assert install.changes(place, key()) == []
-    assert install.changes(place, key(the_Python="9")) == ["the Python changed"]
-    assert install.changes(place, key(the_requirements="9", the_architecture="9")) == [
-        "the requirements changed",
-        "the architecture changed",
-    ]
-    assert install.changes(place, key() | {"something new": "1"}) == ["something new changed"]
-
-
-@pytest.mark.parametrize("text", ["", "{", "\x00", "[]", '"x"', "null"])
-def test_a_damaged_memory_counts_as_none(tree: Tree, text: str) -> None:
-    place = layout(tree({".taxiway/dependencies.json": text}))
-    assert install.changes(place, key()) == ["nothing was installed before"]
 
 
 FILES = {
@@ -123,6 +49,7 @@ def test_clear(tree: Tree) -> None:
     (top / "bin/link").symlink_to(top / "src")
     install.clear(layout(top))
     assert names(top) == {
+        ".taxiway/dependencies.json",
         ".taxiway/launch.json",
         "pyvenv.cfg",
         "bin/python",
@@ -132,14 +59,6 @@ def test_clear(tree: Tree) -> None:
         "lib/python3.13/os.py",
         "src/app.py",
     }
-
-
-def test_clear_keeps_what_taxiway_did_not_install(tree: Tree) -> None:
-    """A derived image may bring packages of its own; without a memory of ours they stay."""
-    top = tree({name: text for name, text in FILES.items() if name != ".taxiway/dependencies.json"})
-    before = names(top)
-    install.clear(layout(top))
-    assert names(top) == before
 
 
 @pytest.mark.parametrize(
@@ -188,90 +107,256 @@ def test_installer_environment(environ: dict[str, str], expected: dict[str, str]
     assert ("UV_NO_CACHE" in found) is ("UV_CACHE_DIR" not in environ)
 
 
-class Uv:
-    """Takes the place of the installer."""
+class Programs:
+    """Takes the place of the installers: installs what it is told, as far as a .dist-info goes."""
 
-    def __init__(self, result: Result = Result(0, "")) -> None:  # noqa: B008  # immutable
-        self.result = result
+    def __init__(self, top: Path) -> None:
+        self.top = top
+        self.result = Result(0, "")
+        self.output: list[str] = []
         self.calls: list[list[str]] = []
-        self.files: list[str] = []
-        self.places: list[str | None] = []
+        self.files: list[list[str]] = []
+        self.environs: list[Mapping[str, str]] = []
 
-    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str) -> Result:  # noqa: ARG002
-        self.places.append(env.get("UV_FIND_LINKS"))
+    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str, show: Callable[[str], bool]) -> Result:
+        assert cwd == str(self.top / "src")
         self.calls.append([Path(argv[0]).name, *argv[1:]])
-        self.files.append(Path(argv[-1]).read_text() if Path(argv[-1]).is_file() else "")
+        self.files.append(lines := Path(argv[-1]).read_text().splitlines())
+        self.environs.append(env)
+        for line in self.output:
+            show(line)
+        for name, version in (line.split(" ")[0].split("==") for line in lines if "==" in line):
+            package(self.top, name, version)
+        (self.top / ".lock").touch()
         return self.result
 
 
+def package(top: Path, name: str, version: str) -> None:
+    """Install a package of one module, as uv or pip does."""
+    site = top / "lib/python3.13/site-packages"
+    metadata = site / f"{name}-{version}.dist-info"
+    (site / name / "__pycache__").mkdir(parents=True)
+    metadata.mkdir()
+    (site / name / "__init__.py").write_text(f"version = '{version}'\n")
+    (site / name / "__pycache__/__init__.cpython-313.pyc").touch()
+    (metadata / "INSTALLER").write_text("uv")
+    files = [f"{name}/__init__.py", f"{metadata.name}/INSTALLER", f"{metadata.name}/RECORD"]
+    (metadata / "RECORD").write_text("".join(f"{file},,\n" for file in files))
+
+
 @pytest.fixture
-def uv(monkeypatch: pytest.MonkeyPatch) -> Uv:
-    fake = Uv()
-    monkeypatch.setattr(install, "run", fake)
+def programs(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Programs:
+    fake = Programs(tree({"src/": "", "bin/python": "", "private/": "", "pyvenv.cfg": "version = 3.13.5\n"}))
+    monkeypatch.setattr(installer, "run", fake)
+    monkeypatch.setattr(installer, "wheelhouse", lambda: None)
     return fake
 
 
-@pytest.mark.parametrize("hashes", [True, False])
-def test_install_requirements(tree: Tree, uv: Uv, *, hashes: bool) -> None:
-    top = tree({"src/requirements.txt": ""})
-    file = top / "src/requirements.txt"
-    install.install_requirements(file, require_hashes=hashes, layout=layout(top), environ={})
-    expected = ["uv", "pip", "install", "--python", f"{top}/bin/python", "--requirements", str(file)]
-    assert uv.calls == [expected + ["--require-hashes"] * hashes]
+def tool(programs: Programs, name: str = "uv", environ: Mapping[str, str] | None = None, offline: str | None = None) -> Installer:
+    private = str(programs.top / "private")
+    return Installer(name=name, layout=layout(programs.top), environ=environ or {}, private=private, offline=offline)
 
 
-def test_failing_installer(tree: Tree, uv: Uv) -> None:
-    top = tree({})
-    uv.result = Result(2, "no such package")
+@pytest.mark.parametrize(
+    ("name", "offline", "argv"),
+    [
+        ("uv", None, ["uv", "pip", "install", "--python", "{python}", "--no-deps", "--require-hashes"]),
+        (
+            "uv",
+            "/house",
+            ["uv", "pip", "install", "--python", "{python}", "--offline", "--no-deps", "--require-hashes", "--no-index",
+             "--find-links", "/house"],
+        ),
+        (
+            "pip",
+            None,
+            ["{this}", "-m", "pip", "--python", "{python}", "install", "--no-compile", "--no-warn-script-location", "--no-deps",
+             "--require-hashes"],
+        ),
+    ],
+)  # fmt: skip
+def test_command(programs: Programs, name: str, offline: str | None, argv: list[str]) -> None:
+    tool(programs, name, offline=offline).install(["a==1 --hash=sha256:x"], no_deps=True, require_hashes=True)
+    words = {"python": str(programs.top / "bin/python"), "this": Path(sys.executable).name}
+    expected = [word.format(**words) for word in argv]
+    assert programs.calls == [[*expected, "--requirement", str(programs.top / "private/requirements.txt")]]
+    assert programs.files == [["a==1 --hash=sha256:x"]]
+
+
+def test_which_index_a_file_comes_from_matters_only_without_hashes(programs: Programs) -> None:
+    tool(programs).install([], no_deps=True, require_hashes=True)
+    tool(programs).install([], no_deps=False, require_hashes=False)
+    assert [env.get("UV_INDEX_STRATEGY") for env in programs.environs] == ["unsafe-best-match", None]
+    assert "--no-deps" not in programs.calls[1]
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [({}, ("/house", "/house")), ({"UV_FIND_LINKS": "/a", "PIP_FIND_LINKS": "/b"}, ("/a,/house", "/b /house"))],
+)
+def test_wheels_of_the_builder_count(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: tuple[str, str]
+) -> None:
+    """A pinned mod_wsgi of the builder's version couldn't be compiled."""
+    monkeypatch.setattr(installer, "wheelhouse", lambda: "/house")
+    tool(programs, environ=environ).install([], no_deps=True, require_hashes=False)
+    assert (programs.environs[0]["UV_FIND_LINKS"], programs.environs[0]["PIP_FIND_LINKS"]) == expected
+
+
+def test_failing_installer(programs: Programs) -> None:
+    programs.result = Result(2, "no such package")
     with pytest.raises(DependenciesError) as caught:
-        install.install_requirements(top / "r.txt", require_hashes=False, layout=layout(top), environ={})
+        tool(programs).install(["a==1"], no_deps=True, require_hashes=False)
+    top = programs.top
     assert str(caught.value) == (
         "Couldn't install the requirements: uv ended with exit status 2.\n"
-        f"It was run as: uv pip install --python {top}/bin/python --requirements {top}/r.txt\n\n"
+        f"It was run as: uv pip install --python {top}/bin/python --no-deps --requirement {top}/private/requirements.txt\n\n"
         "The last lines of its output:\n  no such package\n\n"
         "Correct the requirements and build again."
     )
 
 
+def test_mod_wsgi_that_would_be_compiled(programs: Programs) -> None:
+    programs.result = Result(1, "RuntimeError: The 'apxs' command appears not to be installed")
+    with pytest.raises(DependenciesError, match="Take mod_wsgi out of the requirements"):
+        tool(programs).install([], no_deps=True, require_hashes=False)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("      Built docopt==0.6.2", ["docopt 0.6.2"]),
+        ("      Built shop @ file:///opt/app-root/src", ["shop"]),
+        ("  Created wheel for docopt: filename=docopt-0.6.2-py2.py3-none-any.whl size=13706 sha256=1", ["docopt 0.6.2"]),
+        ("   Building docopt==0.6.2", []),
+        (" + docopt==0.6.2", []),
+    ],
+)
+def test_compiled_sources(line: str, found: list[str]) -> None:
+    assert installer.compiled_sources([line]) == found
+
+
+def test_what_was_compiled_is_told(programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
+    programs.output = ["   Building a==1", "      Built a==1"]
+    tool(programs).install(["a==1"], no_deps=True, require_hashes=False)
+    assert "compiled from source, because there is no wheel for this Python: a 1\n" in capsys.readouterr().out
+
+
+def pin(name: str, version: str = "1", **more: Any) -> Pin:
+    given: dict[str, Any] = {"name": name, "version": version, "file": "r.txt", "line": 1}
+    return Pin(**given | {"requirement": f"{name}=={version}", "hashes": (f"sha256:{name}{version}",)} | more)
+
+
+def pinned(*pins: Pin, complete: bool = True, options: tuple[str, ...] = ()) -> PinnedList:
+    return PinnedList(format="f", file="r.txt", pins=pins, complete=complete, contents=(), options=options)
+
+
+def apply(programs: Programs, asked: PinnedList) -> Changes:
+    """Install as a build does."""
+    place = layout(programs.top)
+    wanted = state.describe(asked, place)
+    changes = state.compare(state.read(place), wanted)
+    programs.files.clear()
+    if changes.reasons:
+        install.apply(changes, wanted, asked, tool(programs))
+    return changes
+
+
+def installed(programs: Programs) -> list[str]:
+    return [f"{found.name} {found.version}" for found in records.distributions(layout(programs.top))]
+
+
+def test_only_what_changed_is_installed(programs: Programs) -> None:
+    assert apply(programs, pinned(pin("a"), pin("b"), pin("c"))).reasons == ("nothing was installed before",)
+    assert installed(programs) == ["a 1", "b 1", "c 1"]
+    assert not apply(programs, pinned(pin("a"), pin("b"), pin("c"))).reasons
+    assert programs.files == []
+    unchanged = (programs.top / "lib/python3.13/site-packages/b/__init__.py").stat()
+    assert str(apply(programs, pinned(pin("a", "2"), pin("b"), pin("d")))) == "a 1 -> 2, c removed, d 1 added"
+    assert programs.files == [["a==2 --hash=sha256:a2", "d==1 --hash=sha256:d1"]]
+    assert installed(programs) == ["a 2", "b 1", "d 1"]
+    assert (programs.top / "lib/python3.13/site-packages/b/__init__.py").stat() == unchanged
+    assert not (programs.top / "lib/python3.13/site-packages/c").exists(), "its bytecode is gone too"
+    assert str(apply(programs, pinned(pin("b"), pin("d", hashes=("sha256:other",))))) == "a removed, other files of d 1"
+    assert programs.files == [["d==1 --hash=sha256:other"]]
+    apply(programs, pinned())
+    assert installed(programs) == []
+    assert programs.files == [], "nothing has to be installed"
+
+
+def test_a_failure_is_followed_by_an_installation_from_scratch(programs: Programs) -> None:
+    apply(programs, pinned(pin("a"), pin("b")))
+    programs.result = Result(1, "")
+    with pytest.raises(DependenciesError):
+        apply(programs, pinned(pin("a", "2"), pin("b")))
+    programs.result = Result(0, "")
+    assert apply(programs, pinned(pin("a"), pin("b"))).from_scratch
+    assert programs.files == [["a==1 --hash=sha256:a1", "b==1 --hash=sha256:b1"]]
+    assert installed(programs) == ["a 1", "b 1"]
+
+
+def test_shared_files_are_a_reason_to_start_from_scratch(programs: Programs) -> None:
+    """Removing one of two packages that both brought a file would break the other."""
+    apply(programs, pinned(pin("a"), pin("b")))
+    with (programs.top / "lib/python3.13/site-packages/b-1.dist-info/RECORD").open("a") as record:
+        record.write("a/__init__.py,,\n")
+    apply(programs, pinned(pin("a", "2"), pin("b")))
+    assert programs.files == [["a==2 --hash=sha256:a2", "b==1 --hash=sha256:b1"]]
+    assert installed(programs) == ["a 2", "b 1"]
+
+
+def test_what_a_derived_image_brought_along_stays(programs: Programs) -> None:
+    package(programs.top, "own", "1")
+    apply(programs, pinned(pin("a")))
+    assert installed(programs) == ["a 1", "own 1"]
+
+
+def test_what_has_no_hash_by_nature_is_installed_apart(programs: Programs) -> None:
+    """The source's own directories, and commits; everything else without a hash is left to the installer to refuse."""
+    commit = "git+https://h.example/x@" + "a" * 40
+    apply(
+        programs,
+        pinned(
+            pin("a"),
+            pin("", requirement="-e .", url=".", editable=True, hashes=()),
+            pin("x", requirement=f"x @ {commit}", url=commit, hashes=()),
+            pin("unhashed", hashes=()),
+            options=("--constraint limits.txt", "--no-binary a"),
+        ),
+    )
+    options = [f"--constraint {programs.top}/src/limits.txt", "--no-binary a"]
+    assert programs.files == [
+        [*options, "a==1 --hash=sha256:a1", "unhashed==1"],
+        [*options, "-e .", f"x @ {commit}"],
+    ]
+    assert ["--require-hashes" in call for call in programs.calls] == [True, False]
+
+
+def test_a_list_that_is_not_complete_is_resolved(programs: Programs) -> None:
+    apply(programs, pinned(pin("a", hashes=()), complete=False))
+    assert "--no-deps" not in programs.calls[0]
+    assert "--require-hashes" not in programs.calls[0]
+
+
+HOUSE = f"mod_wsgi==6.1.1 --hash=sha256:{'a' * 64}\ngunicorn==23.0.0 --hash=sha256:{'b' * 64}\n"
+
+
 @pytest.fixture
-def house(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Path:
-    lines = f"# comment\nmod-wsgi==5.0.2 --hash=sha256:{'a' * 64}\ngunicorn==23.0.0 --hash=sha256:{'b' * 64}\n\n"
-    place = tree({"house/servers.txt": lines}) / "house"
-    monkeypatch.setattr(install, "wheelhouse", lambda: str(place))
+def house(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> str:
+    place = str(tree({"house/servers.txt": f"# comment\n{HOUSE}\n"}) / "house")
+    monkeypatch.setattr(install, "wheelhouse", lambda: place)
     return place
 
 
 @pytest.mark.usefixtures("house")
 def test_server_packages() -> None:
     assert install.server_packages([], "here") == []
-    assert [line.split(" ")[0] for line in install.server_packages(["gunicorn", "mod_wsgi"], "here")] == [
+    assert [line.split(" ")[0] for line in install.server_packages(["gunicorn", "mod-wsgi"], "here")] == [
         "gunicorn==23.0.0",
-        "mod-wsgi==5.0.2",
+        "mod_wsgi==6.1.1",
     ]
     with pytest.raises(ServerMissingError, match="The server whitenoise isn't installed in here"):
         install.server_packages(["gunicorn", "whitenoise"], "here")
-
-
-@pytest.mark.parametrize(
-    ("environ", "before"),
-    [
-        ({}, ""),
-        ({"PIP_FIND_LINKS": "/a /b"}, "/a,/b,"),
-        ({"PIP_FIND_LINKS": "/a", "UV_FIND_LINKS": "/c"}, "/c,"),
-    ],
-)
-def test_wheels_of_the_builder_count(tree: Tree, uv: Uv, house: Path, environ: dict[str, str], before: str) -> None:
-    """A pinned mod_wsgi of the builder's version couldn't be compiled."""
-    top = tree({})
-    install.install_requirements(top / "r.txt", require_hashes=False, layout=layout(top), environ=environ)
-    assert uv.places == [f"{before}{house}"]
-
-
-def test_mod_wsgi_that_would_be_compiled(tree: Tree, uv: Uv) -> None:
-    top = tree({})
-    uv.result = Result(1, "RuntimeError: The 'apxs' command appears not to be installed")
-    with pytest.raises(DependenciesError, match="Take mod_wsgi out of the requirements"):
-        install.install_requirements(top / "r.txt", require_hashes=False, layout=layout(top), environ={})
 
 
 def test_server_packages_without_a_wheelhouse(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -281,25 +366,20 @@ def test_server_packages_without_a_wheelhouse(monkeypatch: pytest.MonkeyPatch) -
         install.server_packages(["mod_wsgi"], "here")
 
 
-def test_install_from_wheelhouse(tree: Tree, uv: Uv, house: Path) -> None:
-    """Offline, with hashes, and nothing stays behind."""
-    top = tree({})
-    install.install_from_wheelhouse(["a==1 --hash=x", "b==2 --hash=y"], layout=layout(top), environ={})
-    (argv,) = uv.calls
-    assert uv.files == ["a==1 --hash=x\nb==2 --hash=y\n"]
-    assert {"--offline", "--no-index", "--no-deps", "--require-hashes"} <= set(argv)
-    assert argv[argv.index("--find-links") + 1] == str(house)
-    assert not list((top / ".taxiway").iterdir())
+def test_install_servers(programs: Programs, house: str) -> None:
+    """Without an index, with hashes; what is installed looks as if it had been in the requirements."""
+    install.install_servers(install.server_packages(["gunicorn"], ""), tool(programs, offline=house))
+    assert {"--offline", "--no-index", "--no-deps", "--require-hashes"} <= set(programs.calls[0])
+    assert (programs.top / "lib/python3.13/site-packages/gunicorn-23.0.0.dist-info/INSTALLER").read_text() == "taxiway\n"
+    assert not (programs.top / ".lock").exists()
 
 
 @pytest.mark.usefixtures("house")
-def test_nothing_to_install_from_the_wheelhouse(tree: Tree, uv: Uv) -> None:
-    install.install_from_wheelhouse([], layout=layout(tree({})), environ={})
-    assert uv.calls == []
-
-
-def test_memory_is_json(tree: Tree) -> None:
-    top = tree({})
-    install.remember(layout(top), key())
-    stored: Any = json.loads((top / ".taxiway/dependencies.json").read_text())
-    assert stored == key()
+def test_servers_of_an_older_builder_are_removed(programs: Programs) -> None:
+    """What the application asks for stays, whatever its version, and so does all that isn't the builder's."""
+    for name, version in (("mod_wsgi", "5.0"), ("gunicorn", "22.0"), ("own", "1")):
+        package(programs.top, name, version)
+    install.remove_old_servers(pinned(pin("gunicorn", "22.0")), layout(programs.top))
+    assert installed(programs) == ["gunicorn 22.0", "own 1"]
+    install.remove_old_servers(None, layout(programs.top))
+    assert installed(programs) == ["own 1"]

@@ -51,6 +51,7 @@ def test_defaults() -> None:
         trust_proxy_hops=None,
         proxy_engine="middleware",
         credentials="/etc/taxiway/credentials",
+        installer="uv",
         origins=found.origins,
     )
     assert set(found.origins.values()) == {"default"}

@@ -1,8 +1,8 @@
 """What an incremental build takes over from the previous image: the installed dependencies, with their bytecode.
 
 `save-artifacts` streams a tar archive (S2I's protocol), `assemble` finds it unpacked. The installed files are an archive in that
-archive, because s2i unpacks and packs again what passes through it, file by file. They are used only if nothing that decides the
-installed set has changed; an absent or foreign set is ignored.
+archive, because s2i unpacks and packs again what passes through it, file by file. They are used if what is wanted now can be made
+of them by exchanging single distributions; an absent or foreign set is ignored.
 """
 
 import os
@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from taxiway import console
-from taxiway.dependencies import install
+from taxiway.dependencies import install, state
+from taxiway.dependencies.state import State
 from taxiway.errors import CommandFailedError
 from taxiway.layout import Layout
 from taxiway.process import run
@@ -32,25 +33,28 @@ def save_commands(layout: Layout, directory: Path) -> tuple[list[str], list[str]
     return pack, write
 
 
-def restore(artifacts: Path, layout: Layout, key: Mapping[str, str], environ: Mapping[str, str]) -> bool:
-    """Put saved dependencies back if they are those that `key` describes; tell whether that was done.
+def restore(artifacts: Path, wanted: State, layout: Layout, environ: Mapping[str, str]) -> bool:
+    """Put saved dependencies back if what is wanted can be made of them; tell whether that was done.
 
     Raises:
         CommandFailedError: The archive can't be unpacked.
     """
     saved = Layout(app_root=str(artifacts), source="")
     archive = artifacts / ARCHIVE
-    if not os.path.isfile(saved.dependencies) or not archive.is_file():
+    installed = state.read(saved)
+    if installed is None or not archive.is_file():
         return False
-    different = install.changes(saved, key)
-    if different:
-        console.detail(f"the previous image's dependencies aren't used: {', '.join(different)}")
+    changes = state.compare(installed, wanted)
+    if changes.from_scratch:
+        console.detail(f"the previous image's dependencies aren't used: {changes}")
     else:
-        install.clear(layout)  # an image that is built upon may have others
+        if os.path.exists(layout.dependencies):
+            install.clear(layout)  # an image that is built upon may have others
+        state.begin(layout)
         argv = ["tar", "--extract", f"--file={archive}", f"--directory={layout.app_root}", "--no-overwrite-dir"]
         result = run(argv, env=environ, cwd=layout.app_root, echo=False)
         if result.status:
             raise CommandFailedError(console.join(argv), result.reason, result.output)
-        install.remember(layout, key)
+        state.write(installed, layout)
     shutil.rmtree(artifacts, ignore_errors=True)  # the image needn't carry it twice
-    return not different
+    return not changes.from_scratch

@@ -15,14 +15,39 @@ from taxiway.process import run
 _SCRIPT = "taxiway_runtime/compile_bytecode.py"
 
 
-def compile_application(layout: Layout, environ: Mapping[str, str]) -> None:
-    """Compile dependencies and source with the application's interpreter, but only what isn't compiled yet.
+def compile_dependencies(layout: Layout, environ: Mapping[str, str], *, since_s: float) -> None:
+    """Compile the dependencies with the application's interpreter, but only what isn't compiled yet.
+
+    Args:
+        layout: The application's places.
+        environ: The environment.
+        since_s: Bytecode is trusted without a look into it, if neither it nor its source was touched since then.
 
     Raises:
         BytecodeError: It ended with an error; a file that isn't valid Python is only reported.
     """
     directories = [str(path) for path in Path(layout.app_root, "lib").glob("python*/site-packages")]
-    argv = [layout.python, "-I", str(Path(runtime_path(), _SCRIPT)), *directories, layout.source]
+    _compile([(since_s, directory) for directory in directories], layout, environ)
+
+
+def compile_application(layout: Layout, environ: Mapping[str, str], *, since_s: float) -> None:
+    """Compile the source, and what hooks have added to the dependencies or changed in them.
+
+    Args:
+        layout: The application's places.
+        environ: The environment.
+        since_s: As for `compile_dependencies`.
+
+    Raises:
+        BytecodeError: It ended with an error; a file that isn't valid Python is only reported.
+    """
+    directories = [str(path) for path in Path(layout.app_root, "lib").glob("python*/site-packages")]
+    _compile([*((since_s, directory) for directory in directories), (0, layout.source)], layout, environ)
+
+
+def _compile(directories: list[tuple[float, str]], layout: Layout, environ: Mapping[str, str]) -> None:
+    arguments = [word for since_s, directory in directories for word in (f"{since_s:.3f}", directory)]
+    argv = [layout.python, "-I", str(Path(runtime_path(), _SCRIPT)), *arguments]
     result = run(argv, env=environ, cwd=layout.app_root, echo=False)
     if result.status:
         raise BytecodeError(result.reason, f"{console.join(argv)}\n{result.output}")

@@ -1,87 +1,83 @@
-"""Installing into the application's virtual environment, with uv.
+"""Installing what a pinned list asks for, and only what changed of it."""
 
-What was installed is remembered as a key over everything that decides it, so that an unchanged set isn't installed again.
-"""
-
-import hashlib
-import json
 import os
-import platform
 import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
-from taxiway import console
-from taxiway.dependencies.installer import listed
-from taxiway.dependencies.pins import PinnedList
-from taxiway.errors import DependenciesError, ServerMissingError
+from packaging.utils import canonicalize_name
+
+from taxiway.dependencies import finish, records, state
+from taxiway.dependencies.installer import Installer, is_checked_by_itself, lines_of
+from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.dependencies.state import Changes, State
+from taxiway.errors import ServerMissingError
 from taxiway.layout import Layout, wheelhouse
-from taxiway.process import run
-
-RECIPE = "1"  # raise it when the same requirements would be installed differently
 
 
-def dependencies_key(requirements: PinnedList | None, extra: Sequence[str], interpreter: str) -> dict[str, str]:
-    """Return what decides the installed set, by the words in which a change is reported."""
-    contents = "\0".join(requirements.contents) if requirements else ""
-    return {
-        "the requirements": hashlib.sha256(contents.encode()).hexdigest(),
-        "the server's packages": " ".join(extra),
-        "the Python": interpreter,
-        "the architecture": platform.machine(),
-        "taxiway's way of installing": RECIPE,
-    }
-
-
-def interpreter(layout: Layout) -> str:
-    """Return the version of the application's interpreter, from its virtual environment's configuration (PEP 405)."""
-    for line in Path(layout.app_root, "pyvenv.cfg").read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition("=")
-        if name.strip() in {"version", "version_info"}:
-            return value.strip()
-    return "unknown"
-
-
-def changes(layout: Layout, key: Mapping[str, str]) -> list[str]:
-    """Say what changed since the dependencies were installed; empty where nothing did."""
-    try:
-        stored = json.loads(Path(layout.dependencies).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        stored = None
-    if not isinstance(stored, dict):
-        return ["nothing was installed before"]
-    return [f"{words} changed" for words, value in key.items() if stored.get(words) != value]
-
-
-def remember(layout: Layout, key: Mapping[str, str]) -> None:
-    """Store what is installed now."""
-    path = Path(layout.dependencies)
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(key, indent=2) + "\n", encoding="utf-8")
-
-
-def install_requirements(file: Path, *, require_hashes: bool, layout: Layout, environ: Mapping[str, str]) -> None:
-    """Install a requirements file.
-
-    Args:
-        file: The requirements file.
-        require_hashes: Refuse whatever has no hash in the file.
-        layout: The application's places.
-        environ: The environment; pip's variables in it are heard.
+def apply(changes: Changes, wanted: State, pinned: PinnedList | None, installer: Installer) -> None:
+    """Carry out changes, and remember what is installed then; after a failure the next build starts from scratch.
 
     Raises:
         DependenciesError: The installer refused or failed.
     """
-    argv = ["uv", "pip", "install", "--python", layout.python, "--requirements", str(file)]
-    if require_hashes:
-        argv.append("--require-hashes")
-    env = dict(environ)
-    if house := wheelhouse():
-        # mod_wsgi can't be compiled in the builder image; its wheel is here, if that version is asked for.
-        told = environ.get("UV_FIND_LINKS", "").strip() or listed(environ.get("PIP_FIND_LINKS", ""))
-        env["UV_FIND_LINKS"] = ",".join(filter(None, (told, house)))
-    _uv(argv, layout, env)
+    layout = installer.layout
+    known = Path(layout.dependencies).exists()
+    state.begin(layout)
+    if not changes.from_scratch:
+        pins = [pin for pin in (pinned.applicable if pinned else ()) if state.key(pin) in changes.new]
+        from_scratch = not remove(changes.gone | changes.new, layout)
+    if changes.from_scratch or from_scratch:
+        if known:
+            clear(layout)
+        pins = list(pinned.applicable) if pinned else []
+    before = {found.metadata for found in records.distributions(layout)}
+    if pinned and pins:
+        _install(pins, pinned, installer)
+    finish.finish((found for found in records.distributions(layout) if found.metadata not in before), layout)
+    Path(layout.app_root, ".lock").unlink(missing_ok=True)  # uv's
+    state.write(wanted, layout)
+
+
+def _install(pins: Sequence[Pin], pinned: PinnedList, installer: Installer) -> None:
+    options = [
+        f"--constraint {os.path.join(installer.layout.source, o.split()[-1])}" if o.startswith("--constraint ") else o
+        for o in pinned.options
+    ]
+    alone = [pin for pin in pins if pinned.hashed and is_checked_by_itself(pin)]
+    hashed = [pin for pin in pins if pin not in alone]
+    for group, require_hashes in ((hashed, pinned.hashed), (alone, False)):
+        if group:
+            installer.install([*options, *lines_of(group, {})], no_deps=pinned.complete, require_hashes=require_hashes)
+
+
+def remove(names: Collection[str], layout: Layout) -> bool:
+    """Remove what is installed of these names; tells whether that could be done cleanly."""
+    found = records.distributions(layout)
+    gone = [distribution for distribution in found if distribution.name in names]
+    return records.remove(gone, [distribution for distribution in found if distribution not in gone], layout)
+
+
+def remove_old_servers(pinned: PinnedList | None, layout: Layout) -> None:
+    """Remove server packages of another version than the builder's, unless the application asks for them."""
+    versions = dict(_named_version(line) for line in _server_lines())
+    old = [
+        found.name
+        for found in records.distributions(layout)
+        if found.version != versions.get(found.name, found.version) and not (pinned and pinned.find(found.name))
+    ]
+    if old:
+        remove(old, layout)
+
+
+def _server_lines() -> list[str]:
+    house = wheelhouse()
+    return [line for line in Path(house, "servers.txt").read_text(encoding="utf-8").splitlines() if "==" in line] if house else []
+
+
+def _named_version(line: str) -> tuple[str, str]:
+    name, _, rest = line.partition("==")
+    return canonicalize_name(name), rest.split()[0]
 
 
 def server_packages(names: Sequence[str], origin: str) -> list[str]:
@@ -90,66 +86,41 @@ def server_packages(names: Sequence[str], origin: str) -> list[str]:
     Raises:
         ServerMissingError: There is no wheelhouse, or it lacks one.
     """
-    house = wheelhouse()
-    lines = Path(house, "servers.txt").read_text(encoding="utf-8").splitlines() if house else []
-    pins = {line.partition("==")[0].replace("-", "_"): line for line in lines if "==" in line}
+    pins = {_named_version(line)[0]: line for line in _server_lines()}
     for name in names:
-        if name not in pins:
+        if canonicalize_name(name) not in pins:
             raise ServerMissingError(name, origin)
-    return [pins[name] for name in names]
+    return [pins[canonicalize_name(name)] for name in names]
 
 
-def install_from_wheelhouse(lines: Sequence[str], *, layout: Layout, environ: Mapping[str, str]) -> None:
+def install_servers(lines: Sequence[str], installer: Installer) -> None:
     """Install pinned lines from the builder's wheelhouse, without asking an index.
 
     Raises:
         DependenciesError: The installer failed.
     """
-    house = wheelhouse()
-    if not lines or house is None:
-        return
-    requirements = Path(layout.state, "server-requirements.txt")
-    requirements.parent.mkdir(exist_ok=True)
-    requirements.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    argv = ["uv", "pip", "install", "--python", layout.python, "--offline", "--no-index", "--no-deps"]
-    argv += ["--find-links", house, "--require-hashes", "--requirements", str(requirements)]
-    try:
-        _uv(argv, layout, environ)
-    finally:
-        requirements.unlink()
+    before = {found.metadata for found in records.distributions(installer.layout)}
+    installer.install(lines, no_deps=True, require_hashes=True)
+    finish.finish((found for found in records.distributions(installer.layout) if found.metadata not in before), installer.layout)
+    Path(installer.layout.app_root, ".lock").unlink(missing_ok=True)
 
 
 def clear(layout: Layout) -> None:
     """Take away what was installed, so that nothing of an older set stays behind."""
-    if not Path(layout.dependencies).exists():
-        return
-    Path(layout.dependencies).unlink()
     for packages in Path(layout.app_root, "lib").glob("python*/site-packages"):
-        for entry in packages.iterdir():
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-    for script in Path(layout.bin).iterdir():
-        if script.is_dir() and not script.is_symlink():
-            shutil.rmtree(script)  # such as __pycache__
-        elif not script.name.startswith(("python", "activate", "Activate")):
-            script.unlink()
+        _delete(packages.iterdir())
+    _delete(path for path in Path(layout.bin).iterdir() if not path.name.startswith(("python", "activate", "Activate")))
+
+
+def _delete(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def installed_version(package: str, layout: Layout) -> str | None:
-    """Return the version of an installed distribution, read from its metadata directory's name."""
-    wanted = package.replace("-", "_").lower()
-    for directory in Path(layout.app_root, "lib").glob("python*/site-packages/*.dist-info"):
-        name, _, version = directory.name.removesuffix(".dist-info").partition("-")
-        if name.replace("-", "_").lower() == wanted:
-            return version
-    return None
-
-
-def _uv(argv: list[str], layout: Layout, environ: Mapping[str, str]) -> None:
-    beside = os.path.join(os.path.dirname(sys.executable), "uv")
-    program = beside if os.access(beside, os.X_OK) else "uv"
-    result = run([program, *argv[1:]], env=environ, cwd=layout.source)
-    if result.status:
-        raise DependenciesError(console.join(argv), result.reason, result.output)
+    """Return the version of an installed distribution."""
+    wanted = canonicalize_name(package)
+    return next((found.version for found in records.distributions(layout) if found.name == wanted), None)

@@ -1,10 +1,21 @@
-"""The environment of the installers, uv and pip."""
+"""The installers, uv and pip: their commands and their environment. What they install is the same."""
 
-from collections.abc import Mapping
+import os
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from taxiway import console
 from taxiway.dependencies import credentials
 from taxiway.dependencies.credentials import NETRC, PIP, UV, Credentials
+from taxiway.dependencies.pins import Pin
+from taxiway.errors import DependenciesError
+from taxiway.layout import Layout, wheelhouse
+from taxiway.process import run
+
+NAMES = ("uv", "pip")
 
 # pip's own variables, as uv calls them; s2i-python-container's users set the former.
 _UV_NAMES = {
@@ -59,3 +70,101 @@ def _add_credentials(env: dict[str, str], given: Credentials, private: str) -> N
 def listed(value: str) -> str:
     """Separate by commas, as uv wants places to be, what pip wants separated by blanks."""
     return ",".join(value.split())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Installer:
+    """One of the two, with what it needs to run."""
+
+    name: str
+    layout: Layout
+    environ: Mapping[str, str]
+    """As `environment` returns it."""
+    private: str
+    """A directory that is gone after the build."""
+    offline: str | None = None
+    """A directory of all the files that may be installed; None: the index is asked."""
+
+    def install(self, lines: Sequence[str], *, no_deps: bool, require_hashes: bool) -> None:
+        """Install lines of a requirements file, and say what had to be compiled.
+
+        Args:
+            lines: The lines.
+            no_deps: Whether they are all that is wanted; otherwise what they depend on is resolved and installed as well.
+            require_hashes: Refuse whatever has no hash.
+
+        Raises:
+            DependenciesError: The installer refused or failed.
+        """
+        file = Path(self.private, "requirements.txt")
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        options = ["--no-deps"] * no_deps + ["--require-hashes"] * require_hashes
+        options += ["--no-index", "--find-links", self.offline] if self.offline else []
+        output: list[str] = []
+        program, arguments = _command(self.name, self.layout.python, offline=self.offline is not None)
+        arguments += [*options, "--requirement", str(file)]
+        result = run(
+            [*program, *arguments], env=self._environ(require_hashes=require_hashes), cwd=self.layout.source, show=_keep(output)
+        )
+        if result.status:
+            raise DependenciesError(console.join([self.name, *arguments]), result.reason, result.output)
+        if compiled := compiled_sources(output):
+            console.detail(f"compiled from source, because there is no wheel for this Python: {', '.join(compiled)}")
+
+    def _environ(self, *, require_hashes: bool) -> dict[str, str]:
+        env = dict(self.environ)
+        if require_hashes:  # which index a file comes from doesn't matter then, so pip's way is safe: all are looked at
+            env.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
+        if house := wheelhouse():
+            # mod_wsgi can't be compiled in the builder image; its wheel is here, if that version is asked for.
+            env["UV_FIND_LINKS"] = ",".join(filter(None, (env.get("UV_FIND_LINKS", ""), house)))
+            env["PIP_FIND_LINKS"] = " ".join(filter(None, (env.get("PIP_FIND_LINKS", ""), house)))
+        return env
+
+
+def _command(name: str, python: str, *, offline: bool) -> tuple[list[str], list[str]]:
+    """Return the program and its first arguments."""
+    if name == "pip":
+        # taxiway's own environment has it, the application's hasn't; it then runs by the application's Python.
+        return [sys.executable, "-m", "pip"], ["--python", python, "install", "--no-compile", "--no-warn-script-location"]
+    beside = os.path.join(os.path.dirname(sys.executable), "uv")
+    program = beside if os.access(beside, os.X_OK) else "uv"
+    return [program], ["pip", "install", "--python", python, *["--offline"] * offline]
+
+
+def _keep(output: list[str]) -> Callable[[str], bool]:
+    def show(line: str) -> bool:
+        output.append(line)
+        return True
+
+    return show
+
+
+def compiled_sources(output: Iterable[str]) -> list[str]:
+    """Return what an installer's output says that it built, in uv's and in pip's words; pure."""
+    found = []
+    for line in output:
+        if match := re.match(r"\s+Built (\S+?)(?:==(\S+)| @ .*)?$", line):
+            found.append(f"{match[1]} {match[2] or ''}".strip())
+        elif match := re.match(r"\s+Created wheel for \S+: filename=([^-]+)-([^-]+)-", line):
+            found.append(f"{match[1]} {match[2]}")
+    return found
+
+
+def lines_of(pins: Iterable[Pin], more_hashes: Mapping[str, str]) -> list[str]:
+    """Return the lines that install pins; pure.
+
+    Args:
+        pins: The pins.
+        more_hashes: By hash of a source: that of the wheel built from it, which is as good.
+    """
+    lines = []
+    for pin in pins:
+        hashes = [*pin.hashes, *(more_hashes[digest] for digest in pin.hashes if digest in more_hashes)]
+        lines.append(" ".join((pin.requirement, *(f"--hash={digest}" for digest in hashes))))
+    return lines
+
+
+def is_checked_by_itself(pin: Pin) -> bool:
+    """Tell whether a pin needs no hash beside others that have one: the source's own directory, a commit."""
+    return not pin.hashes and (pin.is_local or (pin.is_pinned and "+" in (pin.url or "").partition("://")[0]))

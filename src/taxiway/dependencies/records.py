@@ -4,10 +4,12 @@ Format: the packaging specification "Recording installed projects".
 """
 
 import base64
+import contextlib
 import csv
+import glob
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,7 +93,7 @@ def differences(distribution: Distribution) -> Iterator[str]:
     if not entries:
         yield f"{name}: it has no RECORD"
     for wanted in entries:
-        path = os.path.normpath(os.path.join(distribution.site_packages, wanted.path))
+        path = _path(distribution, wanted)
         try:
             content = Path(path).read_bytes()
         except OSError as error:
@@ -100,3 +102,43 @@ def differences(distribution: Distribution) -> Iterator[str]:
         algorithm = wanted.digest.partition("=")[0]
         if algorithm and (found := digest(content, algorithm)) != wanted.digest:
             yield f"{name}: {path}: expected {wanted.digest}, found {found}"
+
+
+def remove(gone: Collection[Distribution], kept: Collection[Distribution], layout: Layout) -> bool:
+    """Remove distributions with their bytecode; tells whether it could, and removes nothing where it couldn't.
+
+    It can't where one has no RECORD, or shares a file with one that stays: something would stay behind, or be missed.
+    """
+    rows = [distribution.entries() for distribution in gone]
+    paths = {_path(distribution, entry) for distribution, entries in zip(gone, rows, strict=True) for entry in entries}
+    if not all(rows) or any(_path(distribution, entry) in paths for distribution in kept for entry in distribution.entries()):
+        return False
+    directories = set()
+    for path in paths:
+        if not path.startswith(f"{layout.app_root}/"):
+            continue
+        Path(path).unlink(missing_ok=True)
+        directory, name = os.path.split(path)
+        directories.add(directory)
+        if name.endswith(".py"):
+            for compiled in Path(directory, "__pycache__").glob(f"{glob.escape(name[:-3])}.*.pyc"):
+                compiled.unlink()
+    for directory in sorted(directories, key=len, reverse=True):
+        _remove_empty(directory, layout)
+    return True
+
+
+def _path(distribution: Distribution, entry: Entry) -> str:
+    return os.path.normpath(os.path.join(distribution.site_packages, entry.path))
+
+
+def _remove_empty(directory: str, layout: Layout) -> None:
+    """Remove a directory and those above it, as far as nothing is in them but an empty __pycache__."""
+    while directory.startswith(f"{layout.app_root}/") and directory != layout.bin and not directory.endswith("site-packages"):
+        with contextlib.suppress(OSError):
+            os.rmdir(os.path.join(directory, "__pycache__"))
+        try:
+            os.rmdir(directory)
+        except OSError:
+            return
+        directory = os.path.dirname(directory)
