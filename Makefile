@@ -11,6 +11,8 @@ SHELL := bash
 SUITE ?= trixie
 # The application that `make run` builds and starts.
 APP ?= examples/django-polls
+# How many files of image tests run at the same time; they wait more than they compute.
+WORKERS ?= 3
 export SUITE APP
 
 BIN := .venv/bin
@@ -72,7 +74,7 @@ image-test: dev-env images ## tests with real containers and the real s2i
 	  exit 1; \
 	}
 	@scripts/s2i-tool.sh || [[ $$? -eq 3 ]]
-	$(BIN)/pytest test/image
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile test/image
 
 .PHONY: test
 test: lint unit image-test ## everything that CI checks

@@ -15,15 +15,21 @@ def _images() -> None:
             pytest.exit(f"{image} is missing; type: make images", returncode=2)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _leave_no_images() -> Iterator[None]:
-    """Remove the untagged images that builds leave when their name goes to a newer one."""
-    before = untagged()
-    yield
-    if harness.PREFIX != "taxiway":
-        return  # those of another checkout may be in use
-    for image in untagged() - before:
-        harness.podman("rmi", image, check=False)  # one that others are built on stays
+class _NoImagesLeft:
+    """Removes the untagged images that builds leave when their name goes to a newer one."""
+
+    def __init__(self) -> None:
+        self.before = untagged()
+
+    def pytest_sessionfinish(self) -> None:
+        for image in untagged() - self.before:
+            harness.podman("rmi", image, check=False)  # one that others are built on stays
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Clean up once, after all workers of pytest-xdist; and not in a second checkout, where they may belong to the first."""
+    if not hasattr(config, "workerinput") and harness.PREFIX == "taxiway":
+        config.pluginmanager.register(_NoImagesLeft())
 
 
 def untagged() -> set[str]:

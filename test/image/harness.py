@@ -24,7 +24,8 @@ SUITE = os.environ.get("SUITE", "trixie")
 PREFIX = os.environ.get("IMAGE_PREFIX", "taxiway")  # a second checkout has images of its own
 BUILDER = f"localhost/{PREFIX}-builder:{SUITE}"
 RUNTIME = f"localhost/{PREFIX}-runtime:{SUITE}"
-TEST_IMAGES = f"localhost/{PREFIX}-test"
+# Each worker of pytest-xdist has its own: one must not remove what another uses.
+TEST_IMAGES = "/".join(filter(None, (f"localhost/{PREFIX}-test", os.environ.get("PYTEST_XDIST_WORKER"))))
 START_TIMEOUT_S = 60
 T = TypeVar("T")
 HARDENED = (
