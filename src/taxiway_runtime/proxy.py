@@ -385,13 +385,29 @@ def asgi(application: ASGIApplication, policy: Policy) -> ASGIApplication:
 
     async def trusting(scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         if scope["type"] != "lifespan" and DONE not in scope:
-            _apply_asgi(policy, scope)
+            names = {name for name, _ in scope["headers"]}
+            if names >= _TWO_LENGTHS and scope["type"] == "http":
+                await _refuse(send)
+                return
+            _apply_asgi(policy, scope, names)
         await application(scope, receive, send)
 
     return trusting
 
 
-def _apply_asgi(policy: Policy, scope: MutableMapping[str, Any]) -> None:
+# RFC 9112 section 6.1: an attempt to smuggle a request; a server may refuse it, and must close the connection. uvicorn with h11
+# would answer what comes after the chunks as a request of its own.
+_TWO_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
+
+
+async def _refuse(send: Callable[..., Any]) -> None:
+    body = b"The request has a Content-Length and a Transfer-Encoding.\n"
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _apply_asgi(policy: Policy, scope: MutableMapping[str, Any], names: set[bytes]) -> None:
     """Change the scope in place, so that the server's access log tells the client too."""
     before: dict[str, Any] = {}
     scope[DONE] = before
@@ -400,11 +416,10 @@ def _apply_asgi(policy: Policy, scope: MutableMapping[str, Any]) -> None:
     if client and peer and peer != client[0]:
         before["client"] = client
         scope["client"] = (peer, client[1])
-    headers = list(scope["headers"])
-    found = [pair for pair in headers if pair[0] in _ASGI_NAMES]
-    if not found:
+    if _ASGI_NAMES.isdisjoint(names):
         return
-    before["headers"] = headers
+    before["headers"] = headers = list(scope["headers"])
+    found = [pair for pair in headers if pair[0] in _ASGI_NAMES]
     kept = [pair for pair in headers if pair[0] not in _ASGI_NAMES]
     scope["headers"] = kept
     if not policy.trusts(peer):
