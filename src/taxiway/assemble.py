@@ -161,8 +161,8 @@ def settle(
 
 def server_distributions(plan: BuildPlan, has: Callable[[str], bool]) -> list[str]:
     """List what the application lacks: the server and what that needs; pure."""
-    server = servers.load(plan.server)
-    return [name for name in (server.PACKAGE, *server.REQUIRES) if name and not has(name)]
+    own = servers.packages(plan.server)
+    return [*(own[:1] if not any(map(has, own)) else ()), *(name for name in servers.load(plan.server).REQUIRES if not has(name))]
 
 
 def _install_dependencies(
@@ -225,7 +225,8 @@ def _launch_plan(
     installed = {
         name: version
         for name in servers.NAMES
-        if (package := servers.load(name).PACKAGE) and (version := install.installed_version(package, layout))
+        for package in servers.packages(name)
+        if (version := install.installed_version(package, layout))
     }
     if plan.server not in installed and plan.server not in PROGRAMS:
         raise ServerMissingError(plan.server, layout.app_root)

@@ -658,6 +658,23 @@ class CannotExecError(TaxiwayError):
         )
 
 
+class CannotListenError(TaxiwayError):
+    """The port can't be used."""
+
+    code = "cannot-listen"
+    exit_status = 7
+
+    def __init__(self, host: str, port: int, reason: str, lowest: int) -> None:
+        advice = "Set PORT to a free one, or end the program that has it."
+        if port < lowest:
+            advice = (
+                f"A user other than root may listen only on ports from {lowest} here (net.ipv4.ip_unprivileged_port_start).\n"
+                f"Set PORT to 8080, and publish it as {port}: podman run --publish {port}:8080; in Kubernetes, a Service with\n"
+                f"port: {port} and targetPort: 8080."
+            )
+        super().__init__(f"Couldn't listen on {host} port {port}: {reason}.\n\n{advice}")
+
+
 class CannotWriteError(TaxiwayError):
     """There is no directory that the server's own files can go to."""
 

@@ -64,9 +64,36 @@ def runtime_path() -> str:
     return installed if os.path.isdir(installed) else os.path.dirname(package)  # the latter in a checkout
 
 
-def writable_path(environ: Mapping[str, str]) -> str:
-    """Return the directory of what a container writes about itself; the start makes it."""
+def first_writable_path(environ: Mapping[str, str]) -> str:
+    """Return the usual directory of what a container writes about itself."""
     return os.path.join(environ.get("TMPDIR") or "/tmp", f"taxiway-{os.getuid()}")  # noqa: S108
+
+
+def writable_path(environ: Mapping[str, str]) -> str:
+    """Return the directory of what this container writes about itself; the start claims it."""
+    first = path = first_writable_path(environ)
+    number = 1
+    while os.path.isdir(path):
+        try:
+            with open(os.path.join(path, "container"), encoding="ascii") as file:
+                if file.read() == _container():
+                    return path
+        except OSError:
+            pass
+        number += 1
+        path = f"{first}-{number}"
+    return first
+
+
+def claim_writable_path(path: str) -> None:
+    """Note that the directory is this container's: another one may have the same /tmp."""
+    with open(os.path.join(path, "container"), "w", encoding="ascii") as file:
+        file.write(_container())
+
+
+def _container() -> str:
+    """Return what is different in each container, and the same for all its processes: the mount namespace."""
+    return os.readlink("/proc/self/ns/mnt")
 
 
 def wheelhouse() -> str | None:

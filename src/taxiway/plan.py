@@ -227,8 +227,8 @@ def choose_server(
         return default, "it listens by itself"
     reason = f"default for {interface}: no server in the requirements"
     for name in servers.NAMES:
-        package = servers.load(name).PACKAGE
-        if not package or not facts.requirements or not (line := facts.requirements.find(package)):
+        lines = [facts.requirements.find(package) for package in servers.packages(name)] if facts.requirements else []
+        if not (line := next(filter(None, lines), None)):
             continue
         if interface not in servers.load(name).INTERFACES:
             reason = f"default for {interface}: {name} in {line.origin} is for other applications"

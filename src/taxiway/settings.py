@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from taxiway.errors import BadSettingError, UnknownSettingError
 
 # Set by taxiway itself for hooks and the server; not settings.
-RESERVED = frozenset({"TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_PROXY", "TAXIWAY_CACHE"})
+RESERVED = frozenset({"TAXIWAY_SOCKETS", "TAXIWAY_SUPERVISOR", "TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_PROXY", "TAXIWAY_CACHE"})
 # Tables below [tool.taxiway]: of settings, where a setting's key says so; the others are read by modules of their own.
 # How the names of other builders begin.
 PEERS = ("APP_", "WARPDRIVE_")
@@ -65,6 +65,8 @@ class Settings(NamedTuple):
     threads: int | None
     graceful_timeout: int
     request_timeout: int
+    max_body: int
+    log_format: str
     static: tuple[str, ...]
     collectstatic: bool
     keep_git: bool
@@ -178,6 +180,27 @@ def _engine(value: object) -> str:
 
 START, MANUAL = "start", "manual"
 MIDDLEWARE, NATIVE = "middleware", "native"
+
+
+def _size(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    else:
+        text = _text(value).upper().removesuffix("B").removesuffix("I")
+        number = int(text.rstrip("KMG")) * 1024 ** ("KMG".find(text[-1:]) + 1)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def _log_format(value: object) -> str:
+    if value not in {TEXT_LOG, JSON_LOG}:
+        raise ValueError
+    return str(value)
+
+
+TEXT_LOG, JSON_LOG = "text", "json"
+SIZE = Kind("a number of bytes, or one with K, M or G", _size)
 TEXT = Kind("text", _text)
 WORDS = Kind("words", _words)
 FLAG = Kind("true or false", _flag)
@@ -252,6 +275,13 @@ SETTINGS = (
         "Seconds that requests in flight may take to finish after SIGTERM.",
     ),
     Setting("request-timeout", _integer(1, 86400), 60, "Seconds after which a stuck worker is replaced."),
+    Setting("max-body", SIZE, 1024**3, "The largest request body, in bytes or as 10M, 2G; a larger one is answered with 413."),
+    Setting(
+        "log-format",
+        Kind("text or json", _log_format),
+        TEXT_LOG,
+        "The access log: text, as the server writes it; or json, an object for each request with its ID and duration.",
+    ),
     Setting(
         "static",
         Kind("URL=DIRECTORY pairs, each URL beginning with /", _static),

@@ -3,14 +3,18 @@
 What this module imports is part of every container start. So: no click, pathlib, dataclasses or subprocess on the way.
 """
 
+import fcntl
 import os
 import sys
 from collections.abc import Mapping
 
 from taxiway import console, environment, hooks, launch_plan, migrations, probes, proxy, servers, settings, sizing, variables
-from taxiway.errors import CannotExecError, CannotWriteError, CommandFailedError, ServerNotBuiltError
+from taxiway.errors import CannotExecError, CannotListenError, CannotWriteError, CommandFailedError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
-from taxiway.layout import Layout, writable_path
+from taxiway.layout import Layout, claim_writable_path, first_writable_path, writable_path
+
+_SPARE = 10  # descriptors from here on are in nobody's way
+_MOST = 100
 
 
 def start(
@@ -29,10 +33,11 @@ def start(
     os.umask(0o002)  # files must be usable by group 0: the next start may have another UID
     layout = Layout.from_environ(environ)
     plan = launch_plan.read(layout.launch_plan)
+    if not dry_run:
+        _claim_writable(environ)
     launch = look(plan, options, environ, layout)
     command, env = prepare(launch)
     if not dry_run:
-        _make_writable(launch.writable)
         hooks.run_once(layout.source, "deploy-cfg", launch.environ, os.path.join(launch.writable, "deploy-cfg.done"))
         migrations.at_start(launch)
         hooks.run(layout.source, "deploy", launch.environ)
@@ -42,6 +47,7 @@ def start(
         console.command(command.prepare)
     console.command(command.argv)
     if not dry_run:
+        _listen(command)
         _execute(command, env, os.path.join(layout.source, plan.home))
 
 
@@ -70,10 +76,12 @@ def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, 
     size = sizing.decide(sizing.read_limits(), processes=chosen.processes, threads=chosen.threads)
     env = environment.for_application(env, layout, plan.home)
     env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app, TAXIWAY_SERVER=plan.server)
+    env.update(TAXIWAY_MAX_BODY=str(chosen.max_body), TAXIWAY_LOG_FORMAT=chosen.log_format)
     env.update(TAXIWAY_PLAN=layout.launch_plan, TAXIWAY_PROXY=proxy.decide(chosen, plan.server).to_json())
     if plan.django_settings:
         env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
-    return servers.Launch(plan, chosen, size, layout, env, writable_path(environ))
+    hosts = ("0.0.0.0", "::") if os.path.exists("/proc/net/if_inet6") else ("0.0.0.0",)  # noqa: S104  # to be reached
+    return servers.Launch(plan, chosen, size, layout, env, writable_path(environ), hosts)
 
 
 def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:
@@ -91,6 +99,8 @@ def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:
     env = dict(launch.environ)
     for name in (*command.unset, "FORWARDED_ALLOW_IPS"):  # by which gunicorn and uvicorn would trust whom the policy doesn't
         env.pop(name, None)
+    if command.hand_over and command.addresses:
+        env["TAXIWAY_SOCKETS"] = " ".join(str(servers.FIRST_DESCRIPTOR + number) for number in range(len(command.addresses)))
     return command, env
 
 
@@ -117,6 +127,45 @@ def _told(plan: LaunchPlan, chosen: settings.Settings) -> LaunchPlan:
         origins = {**plan.origins, "app": chosen.origin(setting)}
         return plan._replace(app=app, interface=interface, server=server, origins=origins)
     return plan
+
+
+def _listen(command: servers.Command) -> None:
+    """Bind the addresses, which shows what forbids it before the server is started; keep the sockets for one that takes them."""
+    if not command.addresses:
+        return
+    import socket  # noqa: PLC0415
+
+    bound = []
+    for host, port in command.addresses:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        try:
+            listener = socket.socket(family, socket.SOCK_STREAM)
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            listener.bind((host, port))
+            if command.backlog:
+                listener.listen(command.backlog)
+        except OSError as error:
+            raise CannotListenError(host, port, error.strerror or str(error), _lowest_port()) from error
+        bound.append(listener)
+    copies = [fcntl.fcntl(listener.fileno(), fcntl.F_DUPFD, _SPARE) for listener in bound if command.hand_over]
+    for listener in bound:
+        listener.close()
+    for number, copy in enumerate(copies, servers.FIRST_DESCRIPTOR):
+        os.dup2(copy, number)
+        os.close(copy)
+
+
+def _lowest_port() -> int:
+    """Return the lowest port that this user may listen on."""
+    if os.geteuid() == 0:
+        return 0
+    try:
+        with open("/proc/sys/net/ipv4/ip_unprivileged_port_start", encoding="ascii") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return 1024
 
 
 def _execute(command: servers.Command, env: Mapping[str, str], home: str) -> None:
@@ -155,12 +204,30 @@ def _run_quietly(argv: tuple[str, ...], env: Mapping[str, str]) -> None:
         raise CommandFailedError(console.join(argv), how, output)
 
 
-def _make_writable(path: str) -> None:
-    """Make the directory for what the server writes; below /tmp, the only writable place of a read-only container."""
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        owner = os.stat(path).st_uid
-    except OSError as error:
-        raise CannotWriteError(path, error.strerror or str(error)) from error
-    if owner != os.getuid():
-        raise CannotWriteError(path, "it belongs to another user")
+def _claim_writable(environ: Mapping[str, str]) -> str:
+    """Make the directory for what the server writes; below /tmp, the only writable place of a read-only container.
+
+    A second container with the same /tmp and user takes another one, because the lock is the server's as long as it runs.
+    """
+    first = first_writable_path(environ)
+    for path in (first, *(f"{first}-{number}" for number in range(2, _MOST))):
+        try:
+            os.makedirs(path, mode=0o700, exist_ok=True)
+            owner = os.stat(path).st_uid
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError as error:
+            raise CannotWriteError(path, error.strerror or str(error)) from error
+        if owner != os.getuid():
+            raise CannotWriteError(path, "it belongs to another user")
+        lock = fcntl.fcntl(descriptor, fcntl.F_DUPFD, _SPARE)
+        os.close(descriptor)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        except OSError:
+            pass  # a file system without locks
+        claim_writable_path(path)
+        return path
+    raise CannotWriteError(first, "others are using it, and all its kind")

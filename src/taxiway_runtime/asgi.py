@@ -2,10 +2,11 @@
 
 import os
 
-from taxiway_runtime import proxy, static
+from taxiway_runtime import compose, error_log, static
 from taxiway_runtime.loading import load_planned
 
 application, plan = load_planned(os.environ)
 if plan["static"]:
     application = static.asgi(application, static.from_plan(plan))
-application = proxy.asgi(application, proxy.read_policy(os.environ))
+application = compose.asgi(application)
+error_log.show_django_errors()

@@ -1,11 +1,23 @@
-"""The WSGI application that every server runs: the user's, then `static` where the server serves no files, then `proxy`."""
+"""The WSGI application that every server runs: the user's, then `static` where the server serves no files, then `compose`."""
 
 import os
+import signal
+import sys
+import traceback
 
-from taxiway_runtime import proxy, static
+from taxiway_runtime import compose, error_log, static
 from taxiway_runtime.loading import load_planned
 
-application, plan = load_planned(os.environ)
-if plan["static"] and os.environ["TAXIWAY_SERVER"] != "mod_wsgi":  # Apache serves them itself
-    application = static.wsgi(application, static.from_plan(plan))
-application = proxy.wsgi(application, proxy.read_policy(os.environ))
+try:
+    application, plan = load_planned(os.environ)
+    if plan["static"] and os.environ["TAXIWAY_SERVER"] != "mod_wsgi":  # Apache serves them itself
+        application = static.wsgi(application, static.from_plan(plan))
+    application = compose.wsgi(application)
+    error_log.show_django_errors()
+except BaseException:
+    if os.environ["TAXIWAY_SERVER"] == "mod_wsgi" and "TAXIWAY_SUPERVISOR" in os.environ:
+        # mod_wsgi would stay up, and try the import again with each request; graceful.sh ends it.
+        traceback.print_exc()
+        sys.stderr.flush()
+        os.kill(int(os.environ["TAXIWAY_SUPERVISOR"]), signal.SIGABRT)
+    raise

@@ -11,12 +11,14 @@ from typing import NamedTuple, Protocol, cast
 
 from taxiway.errors import UnknownServerError, UnsupportedInterfaceError
 from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, PYTHON, SHELL, WSGI, LaunchPlan
-from taxiway.layout import Layout
+from taxiway.layout import Layout, runtime_path
 from taxiway.settings import Settings
 from taxiway.sizing import Size
 
-NAMES = ("mod_wsgi", "gunicorn", "uvicorn", *PROGRAMS)  # where an application pins several that fit, the first one is chosen
+# Where an application pins several that fit, the first one is chosen.
+NAMES = ("mod_wsgi", "gunicorn", "uwsgi", "waitress", "uvicorn", "hypercorn", "granian", *PROGRAMS)
 DEFAULTS = {WSGI: "mod_wsgi", ASGI: "uvicorn", PYTHON: "python", SHELL: "shell", COMMAND: "command"}
+FIRST_DESCRIPTOR = 3
 
 
 class Launch(NamedTuple):
@@ -29,6 +31,23 @@ class Launch(NamedTuple):
     environ: Mapping[str, str]
     writable: str
     """A directory for what the server writes while it runs."""
+    hosts: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104  # a container is to be reached
+    """The addresses to listen at."""
+
+    @property
+    def addresses(self) -> tuple[tuple[str, int], ...]:
+        """Where to listen: host and port."""
+        return tuple((host, self.settings.port) for host in self.hosts)
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """The descriptors of the sockets that are handed over."""
+        return tuple(range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(self.hosts)))
+
+    def graceful(self, *argv: str, signal: str = "TERM") -> tuple[str, ...]:
+        """Write a command that runs a server, and stops it by the signal on which it finishes what it has begun."""
+        script = os.path.join(runtime_path(), "taxiway_runtime", "graceful.sh")
+        return ("sh", script, signal, str(self.settings.graceful_timeout + 1), *argv)
 
     @property
     def module(self) -> str:
@@ -54,6 +73,12 @@ class Command(NamedTuple):
     """Files to write before: path and content."""
     prepare: tuple[str, ...] = ()
     """A command to run before."""
+    addresses: tuple[tuple[str, int], ...] = ()
+    """Hosts and ports to bind before, so that what forbids it is told."""
+    hand_over: bool = False
+    """Whether the server gets these sockets, as descriptors 3 and following; else it binds them itself."""
+    backlog: int = 0
+    """Length of the queue of handed over sockets that listen already; 0: the server calls listen() when it is ready."""
 
 
 class Server(Protocol):
@@ -80,6 +105,12 @@ def load(name: str, origin: str = "default") -> Server:
     if name not in NAMES:
         raise UnknownServerError(name, origin, NAMES)
     return cast("Server", import_module(f"taxiway.servers.{name}"))
+
+
+def packages(name: str) -> tuple[str, ...]:
+    """List the distributions that bring a server, the wheelhouse's first."""
+    server = load(name)
+    return tuple(filter(None, (server.PACKAGE, getattr(server, "ALSO", None))))
 
 
 def fitting(interface: str) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
-"""gunicorn with threaded workers.
+"""gunicorn: threaded workers for WSGI, its own asyncio worker for ASGI.
 
-Facts: gunicorn's settings reference. `sync` workers have no keep-alive and are blocked by one slow client, hence `gthread`.
+Facts: gunicorn's settings reference. `sync` workers have no keep-alive and are blocked by one slow client, hence `gthread`. It
+finishes requests on SIGTERM, but a second SIGTERM doesn't hurry it.
 """
 
 import os
@@ -8,15 +9,13 @@ from collections.abc import Sequence
 
 from taxiway.arguments import split
 from taxiway.launch_plan import ASGI, WSGI
-from taxiway.servers import Command, Launch
-from taxiway.settings import variable
+from taxiway.servers import Command, Launch, options
+from taxiway.settings import TEXT_LOG, variable
 
 PACKAGE = "gunicorn"
 REQUIRES: tuple[str, ...] = ()
 INTERFACES = (WSGI, ASGI)
 SERVES_STATIC = False
-
-_BIND = ("-b", "--bind")
 
 
 def command(launch: Launch) -> Command:
@@ -24,7 +23,7 @@ def command(launch: Launch) -> Command:
     settings = launch.settings
     own = (
         *split(variable(launch.environ, "GUNICORN_CMD_ARGS"), launch.environ, "GUNICORN_CMD_ARGS"),
-        *split(settings.server_args, launch.environ, settings.origin("server_args")),
+        *options.own(launch),
     )
     config = _config_file(launch, own)
     configured = _configured_names(config) if config else frozenset[str]()
@@ -42,29 +41,36 @@ def command(launch: Launch) -> Command:
         # Longer than the idle time of common proxies, so that it is the proxy who closes a connection.
         ("keepalive", ("--keep-alive", "75")),
         ("worker_tmp_dir", ("--worker-tmp-dir", "/dev/shm")),  # noqa: S108  # a heartbeat file on an overlay file system can stall
-        ("accesslog", ("--access-logfile", "-")),
+        ("limit_request_line", ("--limit-request-line", "8190")),  # the most that it takes
+        ("limit_request_field_size", ("--limit-request-field_size", "16384")),
     ]
-    if _version(installed) >= (25, 1):
+    if settings.log_format == TEXT_LOG:
+        defaults.append(("accesslog", ("--access-logfile", "-")))
+    if options.version(installed) >= (25, 1):
         # It would be made below HOME, which an arbitrary UID with a read-only root can't write.
         defaults.append(("control_socket_disable", ("--no-control-socket",)))
     argv = [os.path.join(launch.layout.bin, "gunicorn")]
     if config:
         argv += ["--config", config]
-    if "bind" not in configured and not any(word.startswith(_BIND) for word in own):
-        argv += ["--bind", f"0.0.0.0:{settings.port}"]
+    binds = "bind" in configured or options.bind(own, "-b", "--bind")
+    if not binds:
+        for descriptor in launch.descriptors:
+            argv += ["--bind", f"fd://{descriptor}"]
     for name, words in defaults:
         if name not in configured:
             argv += words
     return Command(
         # Whose proxy headers count is taxiway's policy alone; gunicorn would believe X-Forwarded-Proto from the loopback address.
-        argv=(*argv, *own, "--forwarded-allow-ips", "", f"{launch.module}:application"),
-        unset=("GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS"),
+        argv=launch.graceful(*argv, *own, "--forwarded-allow-ips", "", f"{launch.module}:application"),
+        unset=("GUNICORN_CMD_ARGS",),
+        addresses=() if binds else launch.addresses,
+        hand_over=True,
     )
 
 
 def has_asgi_worker(version: str) -> bool:
     """Tell whether this version brings a complete worker for ASGI."""
-    return _version(version) >= (25, 1)
+    return options.version(version) >= (25, 1)
 
 
 def _config_file(launch: Launch, own: Sequence[str]) -> str | None:
@@ -104,7 +110,3 @@ def _configured_names(path: str) -> frozenset[str]:
                 case _:
                     waiting.append(node)
     return frozenset(names)
-
-
-def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(".")[:2] if part.isdecimal())

@@ -1,14 +1,12 @@
-"""uvicorn, for ASGI.
+"""uvicorn, for ASGI, through a launcher of taxiway's: `taxiway_runtime.serve_uvicorn`.
 
-Facts, by uvicorn 0.54: it waits for requests in flight without a limit unless told, and believes X-Forwarded-Proto from the
-loopback address.
+Facts, by uvicorn 0.54: its own command takes one socket only, starts workers that can't import the application again and again,
+waits for requests in flight without a limit unless told, and believes X-Forwarded-Proto from the loopback address.
 """
 
-import os
-
-from taxiway.arguments import split
 from taxiway.launch_plan import ASGI
-from taxiway.servers import Command, Launch
+from taxiway.servers import Command, Launch, options
+from taxiway.settings import TEXT_LOG
 
 PACKAGE = "uvicorn"
 REQUIRES: tuple[str, ...] = ("click", "h11")
@@ -17,20 +15,27 @@ SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:
-    """Write uvicorn's command."""
+    """Write uvicorn's command; its own variables, UVICORN_*, win over taxiway's defaults."""
     settings = launch.settings
+    own = options.own(launch)
+    defaults = (
+        ("--workers", str(launch.size.processes)),
+        ("--timeout-graceful-shutdown", str(settings.graceful_timeout)),
+        ("--timeout-keep-alive", "75"),  # longer than the idle time of common proxies
+        ("--backlog", "2048"),
+        ("--h11-max-incomplete-event-size", "65536"),  # the request's head
+        ("--no-server-header",),
+    )
     return Command(
-        argv=(
-            os.path.join(launch.layout.bin, "uvicorn"),
-            *("--host", "0.0.0.0"),  # noqa: S104  # a container is to be reached
-            *("--port", str(settings.port)),
-            *("--workers", str(launch.size.processes)),
-            *("--timeout-graceful-shutdown", str(settings.graceful_timeout)),
-            *("--timeout-keep-alive", "75"),  # longer than the idle time of common proxies
-            "--no-server-header",
-            *split(settings.server_args, launch.environ, settings.origin("server_args")),
+        argv=launch.graceful(
+            launch.layout.python,
+            *("-m", "taxiway_runtime.serve_uvicorn"),
+            *options.defaults(defaults, launch.environ, "UVICORN_"),
+            *(() if settings.log_format == TEXT_LOG else ("--no-access-log",)),
+            *own,
             "--no-proxy-headers",  # whose count is taxiway's policy alone
             f"{launch.module}:application",
         ),
-        unset=("FORWARDED_ALLOW_IPS",),
+        addresses=() if options.bind(own, "--host", "--port", "--fd", "--uds") else launch.addresses,
+        hand_over=True,
     )

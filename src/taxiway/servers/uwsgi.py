@@ -1,0 +1,58 @@
+"""uWSGI, as the wheel of pyuwsgi or compiled from the application's own requirements.
+
+Facts, by uWSGI 2.0.30: SIGTERM reloads it, or drops requests with `die-on-term`; a hook of the master makes it drain. It takes
+over only sockets that listen already. An application that can't be imported is an error only with `need-app`.
+"""
+
+import os
+
+from taxiway.launch_plan import WSGI
+from taxiway.servers import Command, Launch, options
+from taxiway.settings import TEXT_LOG
+
+PACKAGE = "pyuwsgi"
+ALSO = "uWSGI"  # the same program, from source
+REQUIRES: tuple[str, ...] = ()
+INTERFACES = (WSGI,)
+SERVES_STATIC = False
+
+_BACKLOG = 1024
+_BINDS = ("--http", "--http-socket", "--http11-socket", "--https", "--socket", "--uwsgi-socket", "-s")
+
+
+def command(launch: Launch) -> Command:
+    """Write uWSGI's command; its own variables, UWSGI_*, win over taxiway's defaults."""
+    settings = launch.settings
+    own = options.own(launch)
+    binds = options.bind(own, *_BINDS)
+    defaults: tuple[tuple[str, ...], ...] = (
+        ("--processes", str(launch.size.processes)),
+        ("--threads", str(launch.size.threads)),
+        ("--harakiri", str(settings.request_timeout)),
+        ("--worker-reload-mercy", str(settings.graceful_timeout)),
+        ("--buffer-size", "65535"),  # the request's head; a connection with a longer one is reset
+        ("--limit-post", str(settings.max_body)),
+        ("--lazy-apps",),  # imported after the fork, as elsewhere
+        ("--single-interpreter",),
+        ("--enable-threads",),
+        ("--thunder-lock",),
+        ("--auto-procname",),
+    )
+    return Command(
+        argv=launch.graceful(
+            os.path.join(launch.layout.bin, "uwsgi"),
+            "--strict",
+            "--master",
+            "--need-app",
+            *("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
+            *(() if binds else (word for fd in launch.descriptors for word in ("--http11-socket", f"fd://{fd}"))),
+            *options.defaults(defaults, launch.environ, "UWSGI_"),
+            *(() if settings.log_format == TEXT_LOG else ("--disable-logging",)),
+            *own,
+            *("--module", f"{launch.module}:application"),
+        ),
+        unset=("UWSGI_HTTP", "UWSGI_HTTP_SOCKET", "UWSGI_HTTP11_SOCKET", "UWSGI_SOCKET"),
+        addresses=() if binds else launch.addresses,
+        hand_over=True,
+        backlog=_BACKLOG,
+    )

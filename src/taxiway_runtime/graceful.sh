@@ -1,0 +1,60 @@
+#!/bin/sh
+# graceful.sh SIGNAL SECONDS COMMAND...: run a server, and stop it without losing a request.
+#
+# SIGTERM and SIGINT become SIGNAL, on which the server finishes what it has begun; after SECONDS it is killed. A second one ends
+# everything at once. The exit status is 0 after a stop, else the server's. SIGABRT comes from the application's process
+# (taxiway_runtime.wsgi) where its import failed and the server would stay up: that ends with 3, as gunicorn does.
+signal="$1"
+seconds="$2"
+shift 2
+stopping=
+interrupted=
+
+stop() {
+  interrupted=yes
+  if [ -n "${stopping}" ]; then
+    kill -s KILL "${server}"
+    exit "$1"
+  fi
+  stopping=0
+  kill -s "${signal}" "${server}"
+  (
+    trap 'kill "${sleep}"; exit' TERM
+    sleep "${seconds}" &
+    sleep=$!
+    wait
+    kill -s KILL "${server}"
+  ) &
+  timer=$!
+}
+
+fail() {
+  interrupted=yes
+  stopping=3
+  kill -s TERM "${server}"
+}
+
+pass_on() {
+  interrupted=yes
+  kill -s "$1" "${server}"
+}
+
+trap 'stop 143' TERM
+trap 'stop 130' INT
+trap fail ABRT
+for name in HUP QUIT USR1 USR2 TTIN TTOU; do
+  # shellcheck disable=SC2064  # the name of now
+  trap "pass_on ${name}" "${name}"
+done
+TAXIWAY_SUPERVISOR=$$ "$@" &
+server=$!
+exec 3<&- 4<&- # the server alone has the sockets: once it stops listening, nobody does
+status=0
+while :; do
+  interrupted=
+  wait "${server}"
+  status=$?
+  [ -n "${interrupted}" ] || break
+done
+[ -z "${timer:-}" ] || kill "${timer}" 2>/dev/null
+exit "${stopping:-${status}}"

@@ -1,0 +1,87 @@
+"""Several processes that serve the same sockets, for servers whose own way of it loses requests or hides a failed import."""
+
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+IMPORT_FAILED = 3  # as gunicorn ends
+_PAUSE_S = 1.0  # before a process that died is replaced
+
+
+def sockets() -> list[socket.socket]:
+    """Return the sockets that `taxiway start` has bound; none where the user's own arguments say where to listen."""
+    return [socket.socket(fileno=int(number)) for number in os.environ.get("TAXIWAY_SOCKETS", "").split()]
+
+
+def serve(run: Callable[[Callable[[], None]], None], processes: int) -> None:
+    """Run a server in this process, or in several others that are replaced when they die.
+
+    Args:
+        run: Serves until SIGTERM; calls what it is given once the application is imported.
+        processes: How many.
+    """
+    if processes == 1:
+        run(lambda: None)
+    else:
+        sys.exit(_Parent(run).watch(processes))
+
+
+class _Parent:
+    def __init__(self, run: Callable[[Callable[[], None]], None]) -> None:
+        self.run = run
+        self.ready: dict[int, int] = {}  # each child, and the pipe by which it tells that it is ready
+        self.stopping = False
+        self.status = 0
+
+    def watch(self, processes: int) -> int:
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._stop)
+        while True:
+            while not self.stopping and len(self.ready) < processes:
+                self._fork()
+            if not self.ready:
+                return self.status
+            pid, status = os.wait()
+            pipe = self.ready.pop(pid, None)
+            if pipe is None or self.stopping:
+                continue
+            was_ready = os.read(pipe, 1)
+            os.close(pipe)
+            code = os.waitstatus_to_exitcode(status)
+            if was_ready:
+                sys.stderr.write(f"process {pid} ended with {code}, and is replaced\n")
+                time.sleep(_PAUSE_S)
+            else:
+                self.status = IMPORT_FAILED if code <= 0 else code
+                self._stop()
+
+    def _fork(self) -> None:
+        reader, writer = os.pipe()
+        pid = os.fork()
+        if pid:
+            os.close(writer)
+            self.ready[pid] = reader
+            return
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, signal.SIG_DFL)
+        status = 0
+        try:
+            self.run(lambda: os.close(writer) if os.write(writer, b"1") else None)
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(bool(end.code))
+        except BaseException:  # noqa: BLE001  # it has its status from here
+            traceback.print_exc()
+            status = IMPORT_FAILED
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _stop(self, *_: object) -> None:
+        self.stopping = True
+        for pid in self.ready:
+            os.kill(pid, signal.SIGTERM)
