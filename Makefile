@@ -18,7 +18,7 @@ export SUITE APP
 BIN := .venv/bin
 # Shell scripts are those that say so in their first line.
 SHELL_SCRIPTS = $(shell grep --files-with-matches --recursive --max-count=1 --extended-regexp \
-  '^(\#!.*[/ ](ba)?sh|\# shellcheck shell=)' scripts s2i test/run .ci/run examples/*/.taxiway 2>/dev/null)
+  '^(\#!.*[/ ](ba)?sh|\# shellcheck shell=)' scripts s2i src test/run .ci/run examples/*/.taxiway 2>/dev/null)
 
 .PHONY: help
 help: ## list the targets

@@ -4,6 +4,7 @@
 # SIGTERM and SIGINT become SIGNAL, on which the server finishes what it has begun; after SECONDS it is killed. A second one ends
 # everything at once. The exit status is 0 after a stop, else the server's. SIGABRT comes from the application's process
 # (taxiway_runtime.wsgi) where its import failed and the server would stay up: that ends with 3, as gunicorn does.
+# shellcheck disable=SC2329  # the functions are called by traps
 signal="$1"
 seconds="$2"
 shift 2

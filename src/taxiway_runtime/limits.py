@@ -65,10 +65,11 @@ def asgi(application: Asgi, limit: int) -> Asgi:
                 if int(length) > limit:
                     answer = [(name.lower().encode(), value.encode()) for name, value in _HEADERS]
                     await send({"type": "http.response.start", "status": 413, "headers": answer})
-                    return await send({"type": "http.response.body", "body": _TEXT})
+                    await send({"type": "http.response.body", "body": _TEXT})
+                    return
             elif b"transfer-encoding" in headers or scope["http_version"] == "2":
                 receive = _counted(receive, limit)
-        return await application(scope, receive, send)
+        await application(scope, receive, send)
 
     return limited
 

@@ -59,6 +59,7 @@ STATUSES = {
     "bytecode-failed": 6,
     "collectstatic-failed": 6,
     "bad-launch-plan": 7,
+    "cannot-listen": 7,
     "cannot-start-server": 7,
     "cannot-write": 7,
     "migrations-failed": 7,

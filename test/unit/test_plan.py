@@ -325,7 +325,7 @@ def test_asgi(tree: Tree, files: dict[str, str], environ: dict[str, str], app: s
         plan(tree(files), environ | {"TAXIWAY_SERVER": "mod_wsgi"})
     assert str(caught.value).splitlines()[:2] == [
         f"The application {app} speaks ASGI, which the server mod_wsgi (TAXIWAY_SERVER) can't run.",
-        "Servers that can: gunicorn, uvicorn.",
+        "Servers that can: gunicorn, uvicorn, hypercorn, granian.",
     ]
 
 

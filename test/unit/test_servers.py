@@ -8,10 +8,10 @@ import pytest
 from trees import Tree
 
 from taxiway import servers
-from taxiway.errors import IncompleteExpressionError, UnknownServerError
+from taxiway.errors import BadSettingError, IncompleteExpressionError, UnknownServerError
 from taxiway.launch_plan import PROGRAMS, LaunchPlan
-from taxiway.layout import Layout
-from taxiway.servers import Command, Launch, gunicorn, mod_wsgi, uvicorn
+from taxiway.layout import Layout, runtime_path
+from taxiway.servers import Command, Launch, gunicorn, mod_wsgi, options, uvicorn
 from taxiway.settings import resolve
 from taxiway.sizing import Size
 
@@ -43,21 +43,26 @@ def launch(
     )
     environ = environ or {}
     settings = resolve(environ=environ, project={})
-    return Launch(plan, settings, Size(3, 8, ""), Layout(root, f"{root}/src"), environ, "/tmp/taxiway-1001")
+    return Launch(plan, settings, Size(3, 8, ""), Layout(root, f"{root}/src"), environ, "/tmp/taxiway-1001", ("0.0.0.0", "::"))
+
+
+GRACEFUL = ("sh", f"{runtime_path()}/taxiway_runtime/graceful.sh", "TERM", "21")
 
 
 def gunicorn_command(environ: Mapping[str, str] | None = None, *, root: Path | None = None, home: str = ".") -> tuple[str, ...]:
     found = gunicorn.command(launch("gunicorn", environ=environ, root=str(root or "/opt/app-root"), home=home))
     # Nothing comes after it: neither arguments nor a configuration file make gunicorn believe proxies.
     assert found.argv[-3:] == ("--forwarded-allow-ips", "", "taxiway_runtime.wsgi:application")
-    return found.argv[1:-3]
+    return found.argv[len(GRACEFUL) + 1 : -3]
 
 
 def test_gunicorn() -> None:
     assert gunicorn.command(launch("gunicorn")) == Command(
         argv=(
+            *GRACEFUL,
             "/opt/app-root/bin/gunicorn",
-            *("--bind", "0.0.0.0:8080"),
+            *("--bind", "fd://3"),
+            *("--bind", "fd://4"),
             *("--worker-class", "gthread"),
             *("--workers", "3"),
             *("--threads", "8"),
@@ -65,12 +70,16 @@ def test_gunicorn() -> None:
             *("--graceful-timeout", "20"),
             *("--keep-alive", "75"),
             *("--worker-tmp-dir", "/dev/shm"),
+            *("--limit-request-line", "8190"),
+            *("--limit-request-field_size", "16384"),
             *("--access-logfile", "-"),
             "--no-control-socket",
             *("--forwarded-allow-ips", ""),
             "taxiway_runtime.wsgi:application",
         ),
-        unset=("GUNICORN_CMD_ARGS", "FORWARDED_ALLOW_IPS"),
+        unset=("GUNICORN_CMD_ARGS",),
+        addresses=(("0.0.0.0", 8080), ("::", 8080)),
+        hand_over=True,
     )
 
 
@@ -94,8 +103,7 @@ def test_no_control_socket_since_25_1(version: str, *, has: bool) -> None:
 @pytest.mark.parametrize(
     ("environ", "binds"),
     [
-        ({}, [("--bind", "0.0.0.0:8080")]),
-        ({"PORT": "9000"}, [("--bind", "0.0.0.0:9000")]),
+        ({}, [("--bind", "fd://3"), ("--bind", "fd://4")]),
         ({"TAXIWAY_SERVER_ARGS": "--bind 127.0.0.1:1"}, [("--bind", "127.0.0.1:1")]),
         ({"TAXIWAY_SERVER_ARGS": "--bind=[::]:$PORT", "PORT": "9"}, [("--bind=[::]:9", "--forwarded-allow-ips")]),
         ({"TAXIWAY_SERVER_ARGS": "-b :1"}, [("-b", ":1")]),
@@ -103,12 +111,14 @@ def test_no_control_socket_since_25_1(version: str, *, has: bool) -> None:
         ({"GUNICORN_CMD_ARGS": "--bind unix:/tmp/s"}, [("--bind", "unix:/tmp/s")]),
         ({"GUNICORN_CMD_ARGS": '"--bind unix:/tmp/s"'}, [("--bind", "unix:/tmp/s")]),  # quotes from .s2i/environment
         # The peer drops its bind as soon as anything is set, and listens on the loopback address.
-        ({"GUNICORN_CMD_ARGS": "--reload"}, [("--bind", "0.0.0.0:8080")]),
-        ({"TAXIWAY_SERVER_ARGS": "--backlog 100"}, [("--bind", "0.0.0.0:8080")]),
+        ({"GUNICORN_CMD_ARGS": "--reload"}, [("--bind", "fd://3"), ("--bind", "fd://4")]),
+        ({"TAXIWAY_SERVER_ARGS": "--backlog 100"}, [("--bind", "fd://3"), ("--bind", "fd://4")]),
     ],
 )
 def test_bind(environ: dict[str, str], binds: list[tuple[str, str]]) -> None:
-    argv = gunicorn.command(launch("gunicorn", environ=environ)).argv
+    command = gunicorn.command(launch("gunicorn", environ=environ))
+    argv = command.argv
+    assert bool(command.addresses) is (binds[0][1] == "fd://3")
     found = [pair for pair in itertools.pairwise(argv) if pair[0].startswith(("-b", "--bind"))]
     assert found == binds
 
@@ -153,6 +163,8 @@ def test_names_of_the_configuration_file_win(tree: Tree) -> None:
         *("--threads", "8"),
         *("--timeout", "60"),
         *("--worker-tmp-dir", "/dev/shm"),
+        *("--limit-request-line", "8190"),
+        *("--limit-request-field_size", "16384"),
         *("--access-logfile", "-"),
         "--no-control-socket",
     )
@@ -192,7 +204,7 @@ def test_configuration_file_at_the_top_of_the_source(tree: Tree) -> None:
 def test_configuration_that_is_no_file_is_left_to_gunicorn(tree: Tree, told: str) -> None:
     """A missing file is an error that gunicorn reports; passing over it would start something else than was meant."""
     root = tree({"src/gunicorn.conf.py": ""})
-    assert gunicorn_command({"APP_CONFIG": told}, root=root)[:4] == ("--config", told, "--bind", "0.0.0.0:8080")
+    assert gunicorn_command({"APP_CONFIG": told}, root=root)[:4] == ("--config", told, "--bind", "fd://3")
 
 
 @pytest.mark.parametrize("content", [b"bind = (\n", b"\xff\xfe bind", b"bind = '\x00'"])
@@ -212,6 +224,8 @@ def test_mod_wsgi() -> None:
                 (
                     "# Written by taxiway.\n"
                     "GracefulShutdownTimeout 20\n"
+                    "LimitRequestLine 16384\n"
+                    "LimitRequestFieldSize 16384\n"
                     "# The redirect from /dir to /dir/ would tell the container's own scheme and port.\n"
                     "DirectorySlash Off\n"
                 ),
@@ -231,20 +245,19 @@ def test_mod_wsgi() -> None:
             *("--locale", "C.UTF-8"),
             "--log-to-terminal",
             "--startup-log",
-            "--access-log",
             *("--include-file", "/tmp/taxiway-1001/mod_wsgi.conf"),
             *("--request-timeout", "60"),
             *("--startup-timeout", "60"),
             *("--shutdown-timeout", "20"),
             *("--graceful-timeout", "20"),
             *("--keep-alive-timeout", "75"),
+            *("--queue-timeout", "45"),
             *("--limit-request-body", "1073741824"),
             "--chunked-request",
+            "--access-log",
         ),
-        argv=(
-            *("dumb-init", "--single-child", "--rewrite", "15:28", "--"),
-            *("bash", "/tmp/taxiway-1001/mod_wsgi/apachectl", "start", "-DFOREGROUND"),
-        ),
+        argv=(*GRACEFUL[:2], "WINCH", "21", "bash", "/tmp/taxiway-1001/mod_wsgi/apachectl", "start", "-DFOREGROUND"),
+        addresses=(("0.0.0.0", 8080), ("::", 8080)),
     )
 
 
@@ -285,7 +298,7 @@ def test_mod_wsgi_enforces_the_policy_about_proxies_itself() -> None:
 @pytest.mark.parametrize("name", servers.NAMES)
 def test_load(name: str) -> None:
     server = servers.load(name)
-    assert (None if name in PROGRAMS else name) == server.PACKAGE
+    assert (None if name in PROGRAMS else {"uwsgi": "pyuwsgi"}.get(name, name)) == server.PACKAGE
     assert set(server.INTERFACES) <= set(servers.DEFAULTS)
     assert isinstance(server.SERVES_STATIC, bool)
 
@@ -309,22 +322,133 @@ def test_uvicorn() -> None:
     environ = {"TAXIWAY_SERVER_ARGS": "--log-level $LEVEL", "LEVEL": "debug", "PORT": "9000"}
     assert uvicorn.command(launch("uvicorn", interface="ASGI", environ=environ)) == Command(
         argv=(
-            "/opt/app-root/bin/uvicorn",
-            *("--host", "0.0.0.0"),
-            *("--port", "9000"),
+            *GRACEFUL,
+            *("/opt/app-root/bin/python", "-m", "taxiway_runtime.serve_uvicorn"),
             *("--workers", "3"),
             *("--timeout-graceful-shutdown", "20"),
             *("--timeout-keep-alive", "75"),
+            *("--backlog", "2048"),
+            *("--h11-max-incomplete-event-size", "65536"),
             "--no-server-header",
             *("--log-level", "debug"),
             "--no-proxy-headers",
             "taxiway_runtime.asgi:application",
         ),
-        unset=("FORWARDED_ALLOW_IPS",),
+        addresses=(("0.0.0.0", 9000), ("::", 9000)),
+        hand_over=True,
     )
+
+
+def whole_command(server: str, environ: Mapping[str, str] | None = None, version: str = "26.0.0") -> Command:
+    """The command of any server."""
+    module = servers.load(server)
+    return module.command(launch(server, environ=environ, interface=module.INTERFACES[0], version=version))
+
+
+SERVERS = [name for name in servers.NAMES if name not in PROGRAMS]
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_every_server(server: str) -> None:
+    """Stopped by graceful.sh; at PORT; nothing but the user's own arguments replaces the address."""
+    found = whole_command(server, {"PORT": "9000"})
+    assert found.argv[:2] == GRACEFUL[:2]
+    assert found.addresses == (("0.0.0.0", 9000), ("::", 9000))
+    arguments = {"gunicorn": "--bind=:1", "hypercorn": "--bind :1", "uwsgi": "--http-socket :1", "mod_wsgi": "--port 1"}
+    own = whole_command(server, {"TAXIWAY_SERVER_ARGS": arguments.get(server, "--host=::1")})
+    assert own.addresses == ()
+    assert not [word for word in own.argv if word.startswith("fd://")]
+
+
+OWN_LOG = {
+    "gunicorn": "--access-logfile",
+    "mod_wsgi": "--access-log",
+    "hypercorn": "--access-logfile",
+    "granian": "--access-log",
+    "uwsgi": "--disable-logging",
+    "uvicorn": "--no-access-log",
+}
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_json_log_replaces_the_server_s_own(server: str) -> None:
+    commands = (whole_command(server), whole_command(server, {"TAXIWAY_LOG_FORMAT": "json"}))
+    given = [each.argv + each.prepare for each in commands]
+    if server in OWN_LOG:
+        assert [OWN_LOG[server] in argv for argv in given].count(True) == 1
+    else:
+        assert given[0] == given[1]
+
+
+@pytest.mark.parametrize(
+    ("server", "variable", "option"),
+    [
+        ("uvicorn", "UVICORN_BACKLOG", "--backlog"),
+        ("granian", "GRANIAN_WORKERS", "--workers"),
+        ("uwsgi", "UWSGI_THREADS", "--threads"),
+        ("uwsgi", "UWSGI_LAZY_APPS", "--lazy-apps"),
+    ],
+)
+def test_servers_own_variables_win(server: str, variable: str, option: str) -> None:
+    assert option in whole_command(server).argv
+    assert option not in whole_command(server, {variable: "7"}).argv
+
+
+def test_variables_of_warpdrive_for_mod_wsgi() -> None:
+    environ = {
+        "MOD_WSGI_MAX_CLIENTS": "40",
+        "MOD_WSGI_BODY_MIN_RATE": '"10"',
+        "MOD_WSGI_SERVER_STATUS": "1",
+        "MOD_WSGI_RELOAD_ON_CHANGES": "",
+        "TAXIWAY_SERVER_ARGS": "--max-clients 50",
+    }
+    assert whole_command("mod_wsgi", environ).prepare[-7:] == (
+        *("--max-clients", "40", "--body-min-rate", "10", "--server-status"),
+        *("--max-clients", "50"),
+    )
+
+
+@pytest.mark.parametrize(("version", "has"), [("6.0.0", True), ("6.1.1", True), ("5.0.2", False), ("", False)])
+def test_interrupt_timeout_of_mod_wsgi(version: str, *, has: bool) -> None:
+    assert ("--interrupt-timeout" in whole_command("mod_wsgi", version=version).prepare) is has
+
+
+TABLE = {"args": ["--threads=3", "--ident=$NAME"], "asyncore-use-poll": True, "expose-tracebacks": False}
+
+
+def test_own_arguments(tree: Tree) -> None:
+    """The project's table, then the source's files, then the setting: the last one wins."""
+    root = tree(
+        {"src/.taxiway/server_args/waitress": "--backlog=${BACKLOG:-5}\n--threads=4\n", "src/.warpdrive/server_args": "no"}
+    )
+    given = launch("waitress", root=str(root), environ={"NAME": "web", "TAXIWAY_SERVER_ARGS": "--threads=6"})
+    found = options.own(given._replace(plan=given.plan._replace(project={"servers": {"waitress": TABLE}})))
+    assert found == ["--threads=3", "--ident=web", "--asyncore-use-poll", "--backlog=5", "--threads=4", "--threads=6"]
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({".warpdrive/server_args": "--a 'b c'"}, ["--a", "b c"]),
+        ({".taxiway/server_args": "--x", ".warpdrive/server_args/waitress": "--y"}, ["--x"]),
+        ({".taxiway/server_args/gunicorn": "--x"}, []),
+    ],
+)
+def test_arguments_in_files(tree: Tree, files: dict[str, str], found: list[str]) -> None:
+    root = tree({f"src/{name}": text for name, text in files.items()})
+    assert options.own(launch("waitress", root=str(root))) == found
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["x", {"daphne": {}}, {"gunicorn": "--reload"}, {"gunicorn": {"args": [1]}}, {"gunicorn": {"workers": {"a": 1}}}],
+)
+def test_table_that_cannot_be_used(table: object) -> None:
+    with pytest.raises(BadSettingError, match=r"in \[tool.taxiway\]; expected"):
+        options.table({"servers": table}, "[tool.taxiway]", {})
 
 
 @pytest.mark.parametrize("name", ["daphne", "Gunicorn", "", "os", "gunicorn.x"])
 def test_unknown_server(name: str) -> None:
-    with pytest.raises(UnknownServerError, match=r"Expected one of: mod_wsgi, gunicorn, uvicorn, "):
+    with pytest.raises(UnknownServerError, match=r"Expected one of: mod_wsgi, gunicorn, uwsgi, "):
         servers.load(name, "TAXIWAY_SERVER")

@@ -10,8 +10,10 @@ import pytest
 from trees import Tree
 
 from taxiway import launch_plan, migrations, probes, servers, sizing, start
+from taxiway import layout as layout_module
 from taxiway.errors import (
     CannotExecError,
+    CannotListenError,
     CannotWriteError,
     CommandFailedError,
     MissingVariablesError,
@@ -19,7 +21,7 @@ from taxiway.errors import (
     UnsupportedInterfaceError,
 )
 from taxiway.launch_plan import LaunchPlan
-from taxiway.layout import Layout, runtime_path, writable_path
+from taxiway.layout import Layout, runtime_path
 from taxiway.servers import Command
 from taxiway.sizing import MIB, Limits
 
@@ -55,7 +57,7 @@ def layout(tree: Tree) -> Layout:
 
 def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     command, env = start.prepare(start.look(PLAN, {}, {"PATH": "/bin", "GUNICORN_CMD_ARGS": "--reload"}, layout))
-    assert command.argv[0] == f"{layout.bin}/gunicorn"
+    assert command.argv[4] == f"{layout.bin}/gunicorn"
     assert ("--timeout", "90") in zip(command.argv, command.argv[1:], strict=False)
     assert "--reload" in command.argv
     assert env == {
@@ -67,6 +69,9 @@ def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
         "TAXIWAY_APP": "web:app",
         "TAXIWAY_SERVER": "gunicorn",
         "TAXIWAY_PLAN": layout.launch_plan,
+        "TAXIWAY_MAX_BODY": "1073741824",
+        "TAXIWAY_LOG_FORMAT": "text",
+        "TAXIWAY_SOCKETS": "3 4" if len(command.addresses) == 2 else "3",
         "TAXIWAY_PROXY": '{"trust":[],"headers":[],"hops":null,"engine":"middleware"}',
         "DJANGO_SETTINGS_MODULE": "site.settings",
     }
@@ -163,7 +168,9 @@ def test_another_server_than_the_build_s(layout: Layout) -> None:
     expected = r"The server mod_wsgi \(TAXIWAY_SERVER\) isn't installed in this image; it has gunicorn\."
     with pytest.raises(ServerNotBuiltError, match=expected):
         start.prepare(start.look(PLAN, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout))
-    with pytest.raises(UnsupportedInterfaceError, match=r"\(TAXIWAY_SERVER\) can't run.\nServers that can: mod_wsgi, gunicorn\."):
+    with pytest.raises(
+        UnsupportedInterfaceError, match=r"\(TAXIWAY_SERVER\) can't run.\nServers that can: mod_wsgi, gunicorn, uwsgi, waitress\."
+    ):
         start.prepare(start.look(PLAN, {}, {"TAXIWAY_SERVER": "uvicorn"}, layout))
     plan = PLAN._replace(servers={"gunicorn": "26.0.0", "mod_wsgi": "6.1.1"})
     _, env = start.prepare(start.look(plan, {}, {"TAXIWAY_SERVER": "mod_wsgi"}, layout))
@@ -195,7 +202,7 @@ def test_dry_run(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
     hook.touch()
     start.start({}, {"APP_ROOT": layout.app_root}, dry_run=True)
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last.startswith(f"     $ {layout.bin}/gunicorn --bind 0.0.0.0:8080 ")
+    assert f"/graceful.sh TERM 21 {layout.bin}/gunicorn --bind fd://3 " in last
     assert " --forwarded-allow-ips '' " in last
 
 
@@ -204,9 +211,14 @@ def test_start(layout: Layout, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     calls: list[tuple[str, tuple[str, ...], str]] = []
     monkeypatch.setattr(os, "execvpe", lambda file, argv, env: calls.append((file, argv, env["TAXIWAY_APP"])))
     monkeypatch.setattr(migrations, "at_start", lambda launch: calls.append(("migrations", (), launch.plan.app)))
+    monkeypatch.setattr(start, "_listen", lambda command: calls.append(("listen", (), command.argv[-1].partition(".")[2])))
     monkeypatch.chdir(tmp_path)
     start.start({}, {"APP_ROOT": layout.app_root, "TMPDIR": str(tmp_path)})
-    assert [(file, app) for file, _, app in calls] == [("migrations", "web:app"), (f"{layout.bin}/gunicorn", "web:app")]
+    assert [(file, app) for file, _, app in calls] == [
+        ("migrations", "web:app"),
+        ("listen", "wsgi:application"),
+        ("sh", "web:app"),
+    ]
     assert probes.target({"TMPDIR": str(tmp_path)}) == probes.Target(8080, "/", "localhost")
     assert str(Path.cwd()) == f"{layout.source}/site"
     assert (tmp_path / f"taxiway-{os.getuid()}").stat().st_mode & 0o777 == 0o700
@@ -261,18 +273,80 @@ def test_preparation_that_fails(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
+LISTEN = """\
+import os, socket, sys
+sys.path.insert(0, sys.argv[1])
+from taxiway import start
+from taxiway.errors import CannotListenError
+from taxiway.servers import Command
+with socket.socket() as probe:
+    probe.bind(("127.0.0.1", 0))
+    port = probe.getsockname()[1]
+start._listen(Command(argv=(), addresses=(("127.0.0.1", port), ("127.0.0.2", port)), hand_over=True, backlog=int(sys.argv[2])))
+kept = [socket.socket(fileno=number) for number in (3, 4)]
+for number, given in enumerate(kept, 3):
+    listens = given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    print(given.getsockname() == (f"127.0.0.{number - 2}", port), os.get_inheritable(number), listens)
+try:
+    start._listen(Command(argv=(), addresses=(("127.0.0.1", port),)))
+    print("bound again")
+except CannotListenError as error:
+    print(str(error).replace(str(port), "PORT"))
+"""
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("backlog", [0, 5])
+def test_sockets_that_are_handed_over(backlog: int) -> None:
+    """As descriptors 3 and 4; a server that doesn't take them learns in time that the port is in use."""
+    argv = [sys.executable, "-c", LISTEN, str(Path(start.__file__).parents[1]), str(backlog)]
+    lines = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert lines[:2] == [f"True True {int(backlog > 0)}"] * 2
+    in_use = [
+        "Couldn't listen on 127.0.0.1 port PORT: Address already in use.",
+        "",
+        "Set PORT to a free one, or end the program that has it.",
+    ]
+    assert lines[2:] == (in_use if backlog else ["bound again"])
+
+
+def test_port_that_only_root_may_use() -> None:
+    assert str(CannotListenError("0.0.0.0", 80, "Permission denied", 1024)) == (
+        "Couldn't listen on 0.0.0.0 port 80: Permission denied.\n\n"
+        "A user other than root may listen only on ports from 1024 here (net.ipv4.ip_unprivileged_port_start).\n"
+        "Set PORT to 8080, and publish it as 80: podman run --publish 80:8080; in Kubernetes, a Service with\n"
+        "port: 80 and targetPort: 8080."
+    )
+
+
+def test_two_containers_with_one_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each has a directory of its own, and its other processes find it; one that is started again finds its first one."""
+    environ = {"TMPDIR": str(tmp_path)}
+    names = [f"taxiway-{os.getuid()}", f"taxiway-{os.getuid()}-2"]
+    for name, container in zip(names, ("one", "two"), strict=True):
+        monkeypatch.setattr(layout_module, "_container", lambda container=container: container)
+        assert start._claim_writable(environ) == f"{tmp_path}/{name}"  # noqa: SLF001
+        assert layout_module.writable_path(environ) == f"{tmp_path}/{name}"
+    for descriptor in map(int, (entry.name for entry in Path("/proc/self/fd").iterdir())):
+        if os.path.realpath(f"/proc/self/fd/{descriptor}").startswith(str(tmp_path)):
+            os.close(descriptor)  # as when both have ended
+    monkeypatch.setattr(layout_module, "_container", lambda: "one, again")
+    assert start._claim_writable(environ) == f"{tmp_path}/{names[0]}"  # noqa: SLF001
+    assert layout_module.writable_path(environ) == f"{tmp_path}/{names[0]}"
+
+
 def test_directory_of_another_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody else may have made it below /tmp."""
     uid = os.getuid()
     monkeypatch.setattr(os, "getuid", lambda: uid + 1)
     with pytest.raises(CannotWriteError, match="belongs to another user"):
-        start._make_writable(writable_path({"TMPDIR": str(tmp_path)}))  # noqa: SLF001
+        start._claim_writable({"TMPDIR": str(tmp_path)})  # noqa: SLF001
 
 
 def test_no_writable_directory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(CannotWriteError, match="for the server's own files: Not a directory"):
-        start._make_writable(writable_path({"TMPDIR": str(tmp_path / "file")}))  # noqa: SLF001
+        start._claim_writable({"TMPDIR": str(tmp_path / "file")})  # noqa: SLF001
 
 
 HEAVY = (

@@ -90,6 +90,11 @@ def test_asgi_application(serve: Serve, static: list[list[str]], answers: list[s
 def test_settings_without_static_root_get_the_build_s(serve: Serve, tree: Tree) -> None:
     """A storage with a manifest looks there; settings that have one keep it. With a stand-in for Django."""
     for stored, seen in ((None, "/built"), ("/own", "/own")):
-        tree({"django/conf.py": f"class settings:\n    STATIC_ROOT = {stored!r}\n", "django/__init__.py": ""})
+        tree(
+            {
+                "django/conf.py": f"class settings:\n    configured = False\n    STATIC_ROOT = {stored!r}\n",
+                "django/__init__.py": "",
+            }
+        )
         plan = {"server": "mod_wsgi", "static": STATIC, "static_root": "/built"}
         assert serve("web:app", plan, show="import django.conf\nprint(json.dumps(django.conf.settings.STATIC_ROOT))\n") == seen
