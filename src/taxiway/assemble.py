@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from taxiway import console, environment, hooks, launch_plan, proxy, servers, variables
+from taxiway import console, environment, hooks, launch_plan, proxy, servers, variables, warpdrive
 from taxiway.build import application, artifacts, bytecode, permissions, source, static_files
 from taxiway.configuration import read_project
 from taxiway.dependencies import credentials, install, installer, state
@@ -128,6 +128,7 @@ def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Calla
     environ = environment.resolve(environ, str(directory), environment.BUILD, variables.declared(project, origin))
     if variable(environ, "ENABLE_PIPENV") and variable(environ, "ENABLE_MICROPIPENV"):
         raise PipenvAndMicropipenvError
+    environ = warpdrive.translate(environ, str(directory), servers.NAMES)
     return resolve(environ=environ, project=project, project_origin=origin, warn=warn)
 
 

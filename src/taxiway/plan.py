@@ -129,7 +129,7 @@ def _choose_app(facts: AppFacts, settings: Settings) -> _Choice:
     return replace(
         chosen,
         interface=chosen.interface or hint,
-        passed_over=tuple(dict.fromkeys(f"{c.app} ({c.origin})" for c in others if c.app not in same)),
+        passed_over=tuple({c.app: f"{c.app} ({c.origin})" for c in reversed(others) if c.app not in same}.values())[::-1],
     )
 
 

@@ -8,7 +8,20 @@ import os
 import sys
 from collections.abc import Mapping
 
-from taxiway import console, environment, hooks, launch_plan, migrations, probes, proxy, servers, settings, sizing, variables
+from taxiway import (
+    console,
+    environment,
+    hooks,
+    launch_plan,
+    migrations,
+    probes,
+    proxy,
+    servers,
+    settings,
+    sizing,
+    variables,
+    warpdrive,
+)
 from taxiway.errors import CannotExecError, CannotListenError, CannotWriteError, CommandFailedError, ServerNotBuiltError
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout, claim_writable_path, first_writable_path, writable_path
@@ -61,7 +74,7 @@ def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, 
     env = environment.resolve(environ, layout.source, environment.DEPLOY, declared)
     variables.require(declared, env)
     chosen = settings.resolve(
-        environ=env,
+        environ=warpdrive.translate(env, layout.source, servers.NAMES),
         project=plan.project,
         project_origin=plan.project_origin,
         options=options,

@@ -27,6 +27,21 @@ RUNTIME = f"localhost/{PREFIX}-runtime:{SUITE}"
 # Each worker of pytest-xdist has its own: one must not remove what another uses.
 TEST_IMAGES = "/".join(filter(None, (f"localhost/{PREFIX}-test", os.environ.get("PYTEST_XDIST_WORKER"))))
 START_TIMEOUT_S = 60
+# Cases that the real s2i builds, and that are started in three ways; test_corpus.py builds the others more quickly.
+BY_S2I = (
+    "app-module-quoted",
+    "django-gunicorn",
+    "django-settings-env",
+    "django-static-sqlite",
+    "flask-app",
+    "flask-factory",
+    "hooks",
+    "must-fail-collectstatic",
+    "must-fail-hash",
+    "must-fail-hook",
+    "plain-wsgi",
+    "sub-directory",
+)
 T = TypeVar("T")
 HARDENED = (
     "--read-only",
@@ -107,6 +122,12 @@ def copy_app(source: Path, target: Path) -> Path:
 def s2i_build(source: Path, image: str, *options: str, check: bool = True) -> Output:
     """Build with the real s2i, by the script that `make run` uses."""
     return run(str(ROOT / "scripts" / "s2i-build.sh"), str(source), image, *options, check=check)
+
+
+def certificates() -> list[str]:
+    """Options for containers that ask a package index of this machine's network."""
+    volume = environ().get("CA_VOLUME")
+    return [f"--volume={volume}"] if volume else []
 
 
 def taxiway(*argv: str) -> Output:

@@ -97,6 +97,15 @@ def chosen(tree: Tree, files: dict[str, str]) -> list[str]:
         # Dash's application has its WSGI object inside.
         ("app = Dash(__name__)", ["app:app.server Dash's server WSGI 1"]),
         ("from dash import Dash\napp = Dash(__name__)\nserver = app.server", ["app:server Dash's server WSGI 3"]),
+        # Routes of a framework's own object.
+        ("import bottle\n@bottle.get('/')\ndef x(): ...", ["app+bottle:default_app() Bottle's routes WSGI 3"]),
+        (
+            "from bottle import route, run\n@route('/')\ndef x(): ...\nif __name__ == '__main__':\n    run()",
+            ["app+bottle:default_app() Bottle's routes WSGI 3"],
+        ),
+        ("from bottle import route, Bottle\nsite = Bottle()\n@route('/')\ndef x(): ...", ["app:site Bottle object WSGI 2"]),
+        ("import cherrypy\ncherrypy.tree.mount(Root(), '/')", ["app+cherrypy:tree CherryPy's tree WSGI 2"]),
+        ("from shop import route\n@route('/')\ndef x(): ...", []),
         # What frameworks' functions make.
         ("from pyramid.config import Configurator\nsite = Configurator().make_wsgi_app()", ["app:site WSGI object WSGI 2"]),
         ("import cherrypy\nsite = cherrypy.tree.mount(Root())", ["app:site mount object WSGI 2"]),

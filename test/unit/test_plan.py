@@ -389,30 +389,47 @@ def expectation(case: str) -> dict[str, Any]:
 
 
 CASES = sorted(path.parent.name for path in APPS.glob("*/expect.toml"))
-REFUSED = {"no-entry-point", "several-entry-points"}  # the other errors come from later steps
+REFUSED = {
+    "no-app-file",
+    "no-entry-point",
+    "notebook-without-server",
+    "several-entry-points",
+}  # the other errors come from later steps
 PLANNED = [case for case in CASES if expectation(case)["build"].get("error") not in REFUSED]
+
+
+def plan_of(case: str) -> BuildPlan:
+    source = APPS / case
+    given = build_environment(source) | expectation(case)["build"].get("env", {})
+    return plan(source, environment.load_files(given, str(source), environment.BUILD))
 
 
 @pytest.mark.programs  # bash reads the environment files
 @pytest.mark.parametrize("case", PLANNED)
 def test_plan_of_a_test_application(case: str) -> None:
     """Each plan is the stored one; the module's docstring says how to store new ones."""
-    source = APPS / case
-    given = build_environment(source) | expectation(case)["build"].get("env", {})
-    environ = environment.load_files(given, str(source), environment.BUILD)
-    text = json.dumps(plan(source, environ).as_data(), indent=2) + "\n"
+    found = plan_of(case)
+    text = json.dumps(found.as_data(), indent=2) + "\n"
     stored = HERE / "plans" / f"{case}.json"
     if os.environ.get("UPDATE_PLANS"):
         stored.parent.mkdir(exist_ok=True)
         stored.write_text(text, encoding="utf-8")
     assert text == stored.read_text(encoding="utf-8")
+    expected = expectation(case).get("plan", {})
+    told = {name: value for name, value in expected.items() if name in {"app", "home"}}
+    assert told == {name: getattr(found, name) for name in told}
+    if "interface" in expected:
+        assert found.interface in {expected["interface"], None}  # None: the import will show it
 
 
+@pytest.mark.programs
 @pytest.mark.parametrize("case", [case for case in CASES if case not in PLANNED])
 def test_test_application_that_is_refused(case: str) -> None:
     with pytest.raises(TaxiwayError) as caught:
-        plan(APPS / case)
+        plan_of(case)
     assert caught.value.code == expectation(case)["build"]["error"]
+    for text in expectation(case)["build"].get("log", []):
+        assert text in str(caught.value)
 
 
 def test_each_stored_plan_has_its_application() -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from taxiway.detect import programs
+from taxiway.detect import programs, syntax
 from taxiway.detect.modules import Imported, Module, Modules
 from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, PYTHON, WSGI
 
@@ -67,6 +67,7 @@ _OTHERS = frozenset(
         *("tornado", "typer", "wx"),
     ]
 )
+_ROUTES = frozenset(f"bottle.{name}" for name in ("route", "get", "post", "put", "delete", "patch", "error", "hook"))
 _PARTS = frozenset({"flask.Blueprint", "fastapi.APIRouter", "quart.Blueprint", "sanic.Blueprint", "starlette.routing.Router"})
 _NAMES = ("application", "app")  # PEP 3333's and Flask's own; the first one wins
 _FACTORIES = ("create_app", "make_app", "create_application", "make_application")
@@ -206,10 +207,30 @@ def _candidates(modules: Modules, among: Iterable[Module], *, imports: bool = Fa
             found.append(_program(module, program, uses))
             continue
         own = _without_aliases([c for name in module.names for c in _classify(modules, module, name, imports=imports)])
+        own = own or list(_shared(module))
         if unusual:
             own = [c for c in own if c.what != "object" and c.identity.startswith(f"{module.name}:")]
         found += [replace(c, uses=uses - {c.identity}) for c in own]
     return found
+
+
+def _shared(module: Module) -> Iterator[Candidate]:
+    """Give the application that belongs to the framework, where a module only adds to it: Bottle's routes, CherryPy's tree."""
+    for statement in syntax.statements(module.tree.body):
+        match statement:
+            case ast.FunctionDef(decorator_list=[ast.Call(func=function), *_]) if module.origin(function) in _ROUTES:
+                app, what = f"{module.name}+bottle:default_app()", "Bottle's routes"
+            case ast.Expr(value=ast.Call(func=function)) if module.origin(function) in {
+                "cherrypy.tree.mount",
+                "cherrypy.tree.graft",
+            }:
+                app, what = f"{module.name}+cherrypy:tree", "CherryPy's tree"
+            case _:
+                continue
+        yield Candidate(
+            app=app, file=module.file, line=statement.lineno, what=what, interface=WSGI, identity=f"{module.name}:{what}"
+        )
+        return
 
 
 def _without_aliases(own: list[Candidate]) -> list[Candidate]:

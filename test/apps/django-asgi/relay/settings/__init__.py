@@ -1,0 +1,1 @@
+from relay.settings.base import *

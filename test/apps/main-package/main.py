@@ -1,0 +1,1 @@
+raise SystemExit("a package of the same name goes before this file")
