@@ -5,6 +5,7 @@ tests as 127.0.0.77. A third upstream records what it receives: there the applic
 """
 
 import itertools
+import json
 import os
 import ssl
 import uuid
@@ -29,8 +30,7 @@ RUN apt-get update \\
     && DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \\
         apache2 caddy curl haproxy nginx-light openssl \\
     && rm -rf /var/lib/apt/lists/* /etc/nginx/sites-enabled/default \\
-    && a2dissite --quiet 000-default && a2enmod --quiet headers http2 proxy_http setenvif ssl \\
-    && : >/etc/apache2/ports.conf
+    && a2dissite --quiet 000-default && a2enmod --quiet headers http2 proxy_http setenvif ssl
 """
 CERTIFICATES = """\
 cd /tls
@@ -130,11 +130,11 @@ def trusting(tls: Path) -> ssl.SSLContext:
 
 
 @contextmanager
-def on_host_network(image: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[harness.Container]:
-    """Start a container on the host's network; it is removed in the end."""
+def on_network(network: str, image: str, *options: str, command: tuple[str, ...] = ()) -> Iterator[harness.Container]:
+    """Start a container; it is removed in the end."""
     name = f"taxiway-test-{uuid.uuid4().hex[:12]}"
     try:
-        harness.podman("run", "--detach", "--network=host", f"--name={name}", *options, image, *command)
+        harness.podman("run", "--detach", f"--network={network}", f"--name={name}", *options, image, *command)
         yield harness.Container(name, 0)
     finally:
         harness.podman("rm", "--force", "--time=1", name, check=False)
@@ -165,7 +165,7 @@ def application(image: str, settings: str, tmp_path: Path) -> Iterator[int]:
     port = harness.free_port()
     file = tmp_path / f"{port}.env"
     file.write_text(settings)
-    with on_host_network(image, f"--env-file={file}", f"--env=PORT={port}", command=("/usr/libexec/s2i/run",)) as container:
+    with on_network("host", image, f"--env-file={file}", f"--env=PORT={port}", command=("/usr/libexec/s2i/run",)) as container:
         harness.Container(container.name, port).wait()
         yield port
 
@@ -196,18 +196,30 @@ class Fronts:
         self.image, self.tls, self.trusting, self.directory = image, tls, trusting, directory
 
     @contextmanager
-    def start(self, kind: Kind, *options: str, tls: bool = True) -> Iterator[Front]:
+    def run(self, kind: Kind, *options: str, network: str = "host") -> Iterator[harness.Container]:
         """Write the configuration, check it with the front end's own command, and start it."""
+        file = self.directory / uuid.uuid4().hex
+        file.write_text(write(kind.name, *options))
+        ports = self.directory / f"ports-{network[:4]}"  # Debian's, but those of the host's network aren't for tests
+        ports.write_text("" if network == "host" else "Listen 80\nListen 443\n")
+        script = f"{kind.check} && {kind.start}".format(file=kind.file)
+        volumes = (
+            f"--volume={file}:{kind.file}:ro",
+            f"--volume={self.tls}:/tls:ro",
+            f"--volume={ports}:/etc/apache2/ports.conf:ro",
+        )
+        admin = f"--env=CADDY_ADMIN=127.0.0.1:{harness.free_port()}"
+        with on_network(network, self.image, *volumes, admin, command=("sh", "-euc", script)) as container:
+            yield container
+
+    @contextmanager
+    def start(self, kind: Kind, *options: str, tls: bool = True) -> Iterator[Front]:
+        """Start one on free ports, and wait until it listens."""
         http, https = harness.free_port(), harness.free_port() if tls else 0
         options += (f"--http-port={http}", *((f"--https-port={https}",) if tls else ("--http-only",)))
         if tls:
             options += ("--certificate=/tls/site.pem", "--key=/tls/site.pem.key")
-        file = self.directory / f"{kind.name}-{http}"
-        file.write_text(write(kind.name, *options))
-        script = f"{kind.check} && {kind.start}".format(file=kind.file)
-        volumes = (f"--volume={file}:{kind.file}:ro", f"--volume={self.tls}:/tls:ro")
-        admin = f"--env=CADDY_ADMIN=127.0.0.1:{harness.free_port()}"
-        with on_host_network(self.image, *volumes, admin, command=("sh", "-euc", script)) as container:
+        with self.run(kind, *options) as container:
             front = Front(kind.name, container, Door(http), Door(https, self.trusting if tls else None))
             harness.wait_for(lambda: self._is_up(front), harness.START_TIMEOUT_S)
             yield front
@@ -419,3 +431,119 @@ def test_http2(front: Front) -> None:
     text, _, version = found.rpartition("\n")
     told = Answer(200, {}, text).data
     assert (version, told["url"], told["REMOTE_ADDR"]) == ("2", f"{front.url(BLOG)}/x", CLIENT)
+
+
+@pytest.fixture(scope="module")
+def mounted(app_images: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """Applications that believe in a prefix and in a proxy in front of the front end."""
+    tmp_path = tmp_path_factory.mktemp("mounted")
+    inner = ("--host=x", "--upstream=127.0.0.1:1", "--http-only", "--prefix=/blog-2.0", "--behind-proxy=127.0.0.1")
+    settings = write("nginx", *inner, "--settings")
+    with ExitStack() as stack, raw_http.recorder("127.0.0.1") as port:
+        found = {RAW: f"127.0.0.1:{port}"}
+        for host, file in ((BLOG, "wsgi.py"), (SHOP, "asgi.py")):
+            found[host] = f"127.0.0.1:{stack.enter_context(application(app_images[file], settings, tmp_path))}"
+        yield found
+
+
+@dataclass(frozen=True)
+class Row:
+    """Two front ends in a row."""
+
+    edge: Front
+    inner: Front
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def row(request: pytest.FixtureRequest, fronts: Fronts, mounted: Mapping[str, str]) -> Iterator[Row]:
+    """HAProxy in front of each front end, which passes on to applications below a prefix."""
+    options = [f"--site={host}={upstream}" for host, upstream in mounted.items()]
+    with fronts.start(KINDS[request.param], *options, "--prefix=/blog-2.0", "--behind-proxy=127.0.0.1", tls=False) as inner:
+        hosts = [f"--host={host}" for host in mounted]
+        with fronts.start(KINDS["haproxy"], *hosts, f"--upstream=127.0.0.1:{inner.http.port}") as edge:
+            yield Row(edge, inner)
+
+
+@pytest.mark.parametrize("host", [BLOG, SHOP])
+def test_two_in_a_row(row: Row, host: str) -> None:
+    """The application sees the first one's public URL, and its client."""
+    spoofed = (
+        "X-Forwarded-For: 6.6.6.6, 127.0.0.1",
+        "X-Forwarded-Proto: http",
+        "X-Forwarded-Prefix: /evil",
+        "Forwarded: for=6.6.6.6",
+    )
+    for lines in ((), spoofed, ("Connection: close, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port",)):
+        told = get(row.edge, host, "/blog-2.0/a%20page?x=1", *lines).data
+        assert told["url"] == f"{row.edge.url(host)}/blog-2.0/a%20page?x=1"
+        assert told["REMOTE_ADDR"] == CLIENT
+        assert told["SERVER_PORT"] == str(row.edge.https.port)
+        assert told["SCRIPT_NAME"] == "/blog-2.0"
+    assert get(row.edge, host, "/blog-2.0").headers["location"] == "/blog-2.0/"
+    assert get(row.edge, host, "/blog-2.0s").status == 404
+    assert get(row.edge, host, "/").status == 404
+
+
+@pytest.mark.parametrize("host", [BLOG, SHOP])
+def test_second_in_a_row_believes_the_first_alone(row: Row, host: str) -> None:
+    plain = row.inner.http.get("/blog-2.0/", host).data
+    assert plain["url"] == f"{row.inner.url(host)}/blog-2.0/"
+    assert plain["REMOTE_ADDR"] == CLIENT
+    for evil in ("6.6.6.6", "https", "evil.example", "443"):
+        lines = [f"{name}: {evil}" for name in KNOWN[: len(KNOWN) // 2]]
+        assert row.inner.http.get("/blog-2.0/", host, *lines).data == plain
+        assert row.inner.http.get("/blog-2.0/", host, "Connection: close, X-Forwarded-For, X-Forwarded-Prefix").data == plain
+
+
+def test_second_in_a_row_keeps_what_the_first_says(row: Row) -> None:
+    headers = received(get(row.edge, RAW, "/blog-2.0/x"))
+    got = {name: ", ".join(value for other, value in headers if other == name) for name, _ in headers}  # in one line or two
+    assert sorted(got["x-forwarded-for"].split(", ")) == ["127.0.0.1", CLIENT]
+    assert got["x-forwarded-proto"] == "https"
+    assert got["x-forwarded-host"] == f"{RAW}:{row.edge.https.port}"
+    assert got["x-forwarded-port"] == str(row.edge.https.port)
+    assert got["x-forwarded-prefix"] == "/blog-2.0"
+
+
+class DefaultPorts:
+    """An application, and in its network one front end after the other."""
+
+    def __init__(self, fronts: Fronts, container: str, port: int) -> None:
+        self._fronts, self._container, self._port = fronts, container, port
+
+    def ask(self, kind: Kind) -> tuple[dict[str, str], str]:
+        """Ask over HTTPS and HTTP; gives the application's answer, and where HTTP is redirected to."""
+        options = (
+            f"--host={BLOG}",
+            f"--upstream=127.0.0.1:{self._port}",
+            "--certificate=/tls/site.pem",
+            "--key=/tls/site.pem.key",
+        )
+        with self._fronts.run(kind, *options, network=f"container:{self._container}") as container:
+            asked = ("curl", "--silent", "--cacert", "/tls/ca.pem", "--retry-connrefused", "--retry", "20", "--retry-delay", "1")
+            resolve = ("--resolve", f"{BLOG}:443:127.0.0.1", "--resolve", f"{BLOG}:80:127.0.0.1")
+            told = json.loads(container.execute(*asked, *resolve, f"https://{BLOG}/x"))
+            location = container.execute(
+                *asked, *resolve, "--output", "/dev/null", "--write-out", "%{redirect_url}", f"http://{BLOG}/x"
+            )
+            return told, location
+
+
+@pytest.fixture(scope="module")
+def default_ports(fronts: Fronts, app_images: Mapping[str, str]) -> Iterator[DefaultPorts]:
+    settings = write("nginx", f"--host={BLOG}", "--upstream=127.0.0.1:8080", "--http-only", "--settings")
+    variables = tuple(f"--env={line}" for line in settings.split())
+    with on_network("none", app_images["wsgi.py"], *variables, command=("/usr/libexec/s2i/run",)) as container:
+        harness.wait_for(lambda: "Listening at" in container.logs() or None, harness.START_TIMEOUT_S)
+        yield DefaultPorts(fronts, container.name, 8080)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_default_ports(kind: Kind, default_ports: DefaultPorts) -> None:
+    """Neither port stands in the URL. In a network of its own, because it is 80 and 443."""
+    told, location = default_ports.ask(kind)
+    assert told["url"] == f"https://{BLOG}/x"
+    assert told["HTTP_HOST"] == BLOG
+    assert told["SERVER_PORT"] == "443"
+    assert told["REMOTE_ADDR"] == "127.0.0.1"
+    assert location == f"https://{BLOG}/x"

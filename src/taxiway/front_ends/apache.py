@@ -1,4 +1,4 @@
-"""Apache's httpd: a file of virtual hosts. Written for 2.4.47 and later.
+"""Apache's httpd: a file of virtual hosts. Written for 2.4.47 and later, with a prefix for 2.4.58.
 
 Facts, by its documentation and by trying: `RequestHeader` runs before mod_proxy builds the request for the application, and
 `ProxyAddHeaders Off` keeps mod_proxy from adding headers of its own. mod_proxy takes away each header that the request's
@@ -112,11 +112,10 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
     ]
     options = f"nocanon upgrade=websocket connectiontimeout={CONNECT_TIMEOUT_S} ttl={KEEP_ALIVE_S}"
     if front_end.prefix:
-        lines += [f'RedirectMatch 308 "^{front_end.prefix}$" {front_end.url(site)}{front_end.prefix}/']
-    lines += [f"ProxyPass {front_end.prefix}/ http://{site.upstream}/ {options}"]
-    if front_end.prefix:
-        lines += [f'RedirectMatch 404 "^(?!{front_end.prefix}/|{front_end.prefix}$)"']
-    return lines
+        mount = front_end.prefix.replace(".", "\\.")
+        lines += ["RedirectRelative On", f'RedirectMatch 308 "^{mount}$" {front_end.prefix}/']
+        lines += [f'RedirectMatch 404 "^(?!{mount}(/|$))"']
+    return [*lines, f"ProxyPass {front_end.prefix}/ http://{site.upstream}/ {options}"]
 
 
 def _beginnings(headers: tuple[str, ...]) -> str:

@@ -76,7 +76,7 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
     else:
         mount = front_end.prefix
         strip = f"uri strip_prefix {mount}"
-        lines += [f"redir {mount} {front_end.url(site)}{mount}/ 308"]
+        lines += [f"redir {mount} {mount}/ 308"]
         lines += block(f"route {mount}/*", *first, strip, *_proxy(front_end, site))
         lines += ["respond 404"]
     return block(f"{front_end.scheme}://{site.host}:{front_end.port}", *lines)

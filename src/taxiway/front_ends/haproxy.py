@@ -79,7 +79,11 @@ def _frontend(front_end: FrontEnd) -> list[str]:
         lines += trusted
     lines += [
         "# Only an upgrade to a WebSocket gets through (an upgrade to h2c would be a way around this front end).",
-        "http-request del-header Upgrade unless { req.hdr(upgrade) -i -m str websocket }",
+        "# Nobody has a trusted header taken away further on by naming it in Connection.",
+        "acl is_websocket req.hdr(upgrade) -i -m str websocket",
+        "http-request del-header Upgrade unless is_websocket",
+        "http-request del-header Connection unless is_websocket",
+        "http-request set-header Connection upgrade if is_websocket",
         "",
     ]
     lines += [f"use_backend {site.host} if {{ req.hdr(host),host_only,lower -m str {site.host} }}" for site in front_end.sites]
@@ -97,9 +101,9 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
     if front_end.prefix:
         mount = front_end.prefix
         lines += [
-            f"http-request redirect code 308 location {front_end.url(site)}{mount}/ if {{ path {mount} }}",
+            f"http-request redirect code 308 location {mount}/ if {{ path {mount} }}",
             f'http-request return status 404 content-type text/plain string "not found" unless {{ path_beg {mount}/ }}',
-            f"http-request replace-path {mount}(/.*) \\1",
+            f"http-request replace-path {mount.replace('.', '[.]')}(/.*) \\1",
         ]
     lines += [
         "# The trusted headers.",

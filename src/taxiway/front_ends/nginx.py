@@ -113,7 +113,7 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
     name = _name(site.upstream)
     if front_end.prefix:
         lines += ["", *block(f"location {front_end.prefix}/", f"proxy_pass http://{name}/;")]
-        lines += block(f"location = {front_end.prefix}", f"return 308 {front_end.url(site)}{front_end.prefix}/;")
+        lines += block(f"location = {front_end.prefix}", "absolute_redirect off;", f"return 308 {front_end.prefix}/;")
         lines += block("location /", "return 404;")
     else:
         lines += ["", *block("location /", f"proxy_pass http://{name};")]
