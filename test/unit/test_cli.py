@@ -171,9 +171,9 @@ def test_variables_of_the_application(run: Run, tree: Tree) -> None:
     top = tree({"taxiway.toml": DECLARING})
     text = output(run("settings", str(top), "--env", SECRET_KEY="hush", TOKEN_FILE="/run/secrets/token"))
     assert text.splitlines() == [
-        "SECRET_KEY  required, secret          set here      signs the sessions",
-        "CACHE_URL   default locmem://         default",
-        "TOKEN       optional                  from a file",
+        "SECRET_KEY  required, secret   set here     signs the sessions",
+        "CACHE_URL   default locmem://  default",
+        "TOKEN       optional           from a file",
     ]
     rows = json.loads(output(run("settings", str(top), "--env", "--json")))
     assert rows["SECRET_KEY"] == {

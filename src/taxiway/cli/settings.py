@@ -65,13 +65,16 @@ def _show_variables(source: Path, *, as_json: bool) -> None:
     if not declared:
         click.echo("The application declares no variables: [tool.taxiway.env] is empty.")
         return
-    width = max(len(row.name) for row in declared)
-    for row in declared:
-        kind = [word for word, applies in (("required", row.required), ("secret", row.secret)) if applies]
-        kind += [f"default {row.default}"] if row.default else []
-        click.echo(
-            f"{row.name:<{width}}  {', '.join(kind) or 'optional':<24}  {_origin(row, environ):<12}  {row.description}".rstrip()
-        )
+    lines = [(row.name, _kind(row), _origin(row, environ), row.description) for row in declared]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _kind(row: variables.Variable) -> str:
+    words = [word for word, applies in (("required", row.required), ("secret", row.secret)) if applies]
+    words += [f"default {row.default}"] if row.default else []
+    return ", ".join(words) or "optional"
 
 
 def _origin(row: variables.Variable, environ: Mapping[str, str]) -> str:
