@@ -243,7 +243,9 @@ def probe_problems(found: Manifests) -> Iterator[str]:
     host, env = only(found, "Route")["spec"]["host"], environment(container)
     if env["ALLOWED_HOSTS"] != host or env["CSRF_TRUSTED_ORIGINS"] != f"https://{host}":
         yield f"host: the application is told another than the Route's {host}"
-    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+    if env["TAXIWAY_HEALTH_HOST"] != host or container["livenessProbe"]["exec"]["command"] != ["taxiway", "alive"]:
+        yield f"livenessProbe: asks for another host than the Route's {host}"
+    for name in ("startupProbe", "readinessProbe"):
         request = container[name]["httpGet"]
         if request["port"] not in {port["name"] for port in container["ports"]}:
             yield f"{name}: no port {request['port']} in the container"
@@ -375,7 +377,8 @@ Place = tuple[str | int, ...]
         (("Route", APP), ("spec", "host"), "other.example.com", "another"),
         (DEPLOYMENT, (*CONTAINER, "ports", 0, "containerPort"), 8000, "image 8080"),
         (DEPLOYMENT, (*CONTAINER, "readinessProbe", "httpGet", "port"), 8000, "readinessProbe: no port"),
-        (DEPLOYMENT, (*CONTAINER, "livenessProbe", "httpGet", "httpHeaders"), [], "livenessProbe: asks"),
+        (DEPLOYMENT, (*CONTAINER, "startupProbe", "httpGet", "httpHeaders"), [], "startupProbe: asks"),
+        (DEPLOYMENT, (*CONTAINER, "livenessProbe", "exec", "command"), ["true"], "livenessProbe: asks"),
         # What the restricted SCC refuses, or would have to be asked for.
         (DEPLOYMENT, (*POD, "securityContext", "fsGroup"), 0, "fsGroup"),
         (DEPLOYMENT, (*CONTAINER, "securityContext", "runAsUser"), 1001, "runAsUser"),
