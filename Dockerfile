@@ -44,6 +44,7 @@ RUN set -eux; \
     /opt/wheels/bin/pip install --requirement /requirements/wheels.txt; \
     /opt/wheels/bin/pip download --no-deps --only-binary :all: --dest /wheels/tool --requirement /requirements/tool.txt; \
     /opt/wheels/bin/pip download --no-deps --only-binary :all: --dest /wheels/builder --requirement /requirements/builder.txt; \
+    /opt/wheels/bin/pip download --no-deps --only-binary :all: --dest /wheels/backends --requirement /requirements/backends.txt; \
     /opt/wheels/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels/servers --requirement /requirements/servers.txt; \
     /opt/wheels/bin/pip --version
 

@@ -21,10 +21,11 @@ from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
-from taxiway.errors import CollectstaticError, PipenvAndMicropipenvError, ServerMissingError
+from taxiway.errors import CollectstaticError, CommandFailedError, PipenvAndMicropipenvError, ServerMissingError
 from taxiway.launch_plan import PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import Layout, wheelhouse
 from taxiway.plan import BuildPlan, choose_server, decide
+from taxiway.process import run
 from taxiway.settings import Settings, resolve, variable
 
 _NAMED = 5  # of what is warned about: S2I reports a kilobyte of stderr, and the error comes last
@@ -59,6 +60,8 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
             console.warn(warning)
     env = _environment(environ, layout, plan.home)
     compiled_s = _install_dependencies(plan, facts.requirements, saved, layout, env, given=given, tool=settings.installer)
+    if settings.install_pip:
+        _install_pip(settings.origin("install_pip"), layout, env)
     hooks.run(layout.source, "build", env)
     stand_ins = dict[str, str]()
     if plan.interface in PROGRAMS:
@@ -122,6 +125,20 @@ def install_servers(names: Sequence[str], layout: Layout, env: Mapping[str, str]
         )
 
 
+def _install_pip(origin: str, layout: Layout, env: Mapping[str, str]) -> None:
+    """Install what the application has no own version of: pip as the image's Python brings it, the others from its wheels."""
+    missing = [name for name in ("pip", "setuptools", "wheel") if not install.installed_version(name, layout)]
+    with _Step(f"Installing {', '.join(missing) or 'nothing'} of the builder image ({origin})"):
+        if "pip" in missing:
+            argv = [layout.python, "-m", "ensurepip", "--default-pip"]
+            result = run(argv, env=env, cwd=layout.source)
+            if result.status:
+                raise CommandFailedError(console.join(argv), result.reason, result.output)
+            missing.remove("pip")
+        if missing:
+            install_servers(missing, layout, env)
+
+
 def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:
     """Read the project's settings and decide all; a variable may also stand in an environment file of the source."""
     project, origin = read_project(directory)
@@ -143,6 +160,8 @@ def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
     if plan.requirements:
         origin = plan.origins.get("dependencies", "")
         say(f"dependencies from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes ({origin})")
+    if plan.project_file:
+        say(f"installs the project itself, in place ({plan.project_file})")
     for other in plan.locks_passed_over:
         say(f'  passed over: {other} (to read it: dependencies = "{other}" in [tool.taxiway])')
 

@@ -445,6 +445,19 @@ class MissingHashesError(TaxiwayError):
         )
 
 
+class IncompleteLockError(TaxiwayError):
+    """A lock lacks what one of its packages needs."""
+
+    code = "incomplete-lock"
+    exit_status = 4
+
+    def __init__(self, file: str, missing: Sequence[str]) -> None:
+        super().__init__(
+            f"The lock {file} isn't complete; it lacks:{_listing(_some(missing))}\n\n"
+            "Lock again with the tool that wrote it, and commit the result."
+        )
+
+
 class UnpinnedError(TaxiwayError):
     """Dependencies without exact version and hash, where `strict` is set."""
 
@@ -464,12 +477,13 @@ class DependenciesError(TaxiwayError):
     code = "dependencies-failed"
     exit_status = 4
 
-    def __init__(self, command: str, reason: str, output: str) -> None:
+    def __init__(self, command: str, reason: str, output: str, explained: Sequence[str] = ()) -> None:
+        self.command, self.reason, self.output = command, reason, output
         advice = "Correct the requirements and build again."
         if "Hash mismatch" in output or "--require-hashes" in output:
             advice = (
                 "A file on the package index isn't the one that was locked, or the lock lacks a hash.\n"
-                "If you trust the new file, lock again: pip-compile --generate-hashes"
+                "If you trust the new file, lock again with the tool that wrote the lock; taxiway lock for a requirements.txt."
             )
         elif "UnknownIssuer" in output or "CERTIFICATE_VERIFY_FAILED" in output:
             advice = (
@@ -482,9 +496,13 @@ class DependenciesError(TaxiwayError):
                 "there. Take mod_wsgi out of the requirements (and their hashes): the builder image brings a version along."
             )
         super().__init__(
-            f"Couldn't install the requirements: {command.split(' ', maxsplit=1)[0]} ended with {reason}.\n"
+            f"Couldn't install the requirements: {command.split(' ', maxsplit=1)[0]} ended with {reason}.{_listing(explained)}\n"
             f"It was run as: {command}{_tail(output)}\n\n{advice}"
         )
+
+    def about(self, explained: Sequence[str]) -> "DependenciesError":
+        """Return this error with lines of the lock that it is about."""
+        return DependenciesError(self.command, self.reason, self.output, explained)
 
 
 class FilesDifferError(TaxiwayError):

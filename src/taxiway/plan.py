@@ -48,6 +48,8 @@ class BuildPlan:
     passed_over: tuple[str, ...]
     locks_passed_over: tuple[str, ...] = ()
     """Files with dependencies that aren't read."""
+    project_file: str | None = None
+    """The file because of which the project itself is installed."""
     warnings: tuple[str, ...] = ()
 
     def as_data(self) -> dict[str, Any]:
@@ -101,6 +103,7 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         | ({"dependencies": facts.dependencies.origin} if facts.dependencies else {}),
         passed_over=choice.passed_over,
         locks_passed_over=facts.dependencies.passed_over if facts.dependencies else (),
+        project_file=facts.dependencies.project if facts.dependencies else None,
         warnings=(*facts.warnings, *choice.warnings),
     )
 

@@ -44,6 +44,7 @@ STATUSES = {
     "bad-requirements": 4,
     "dependencies-failed": 4,
     "files-differ": 4,
+    "incomplete-lock": 4,
     "lock-for-other-python": 4,
     "lock-outdated": 4,
     "missing-hashes": 4,
@@ -225,7 +226,7 @@ def test_whole_texts(error: TaxiwayError, text: str) -> None:
             "Hash mismatch for flask",
             (
                 "A file on the package index isn't the one that was locked, or the lock lacks a hash.\n"
-                "If you trust the new file, lock again: pip-compile --generate-hashes"
+                "If you trust the new file, lock again with the tool that wrote the lock; taxiway lock for a requirements.txt."
             ),
         ),
         (

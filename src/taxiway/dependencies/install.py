@@ -3,15 +3,18 @@
 import os
 import shutil
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from taxiway.dependencies import finish, records, state
+from taxiway.dependencies import check, finish, project, records, state
+from taxiway.dependencies.explain import explain
+from taxiway.dependencies.formats import pyproject
 from taxiway.dependencies.installer import Installer, is_checked_by_itself, lines_of
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.dependencies.state import Changes, State
-from taxiway.errors import ServerMissingError
+from taxiway.errors import DependenciesError, ServerMissingError
 from taxiway.layout import Layout, wheelhouse
 
 
@@ -36,6 +39,8 @@ def apply(changes: Changes, wanted: State, pinned: PinnedList | None, installer:
         _install(pins, pinned, installer)
     finish.finish((found for found in records.distributions(layout) if found.metadata not in before), layout)
     Path(layout.app_root, ".lock").unlink(missing_ok=True)  # uv's
+    if pinned:
+        check.check(pinned, layout)
     state.write(wanted, layout)
 
 
@@ -44,11 +49,19 @@ def _install(pins: Sequence[Pin], pinned: PinnedList, installer: Installer) -> N
         f"--constraint {os.path.join(installer.layout.source, o.split()[-1])}" if o.startswith("--constraint ") else o
         for o in pinned.options
     ]
-    alone = [pin for pin in pins if pinned.hashed and is_checked_by_itself(pin)]
+    lists_all = pinned.complete or pinned.format == pyproject.NAME  # then what the project needs is listed too
+    alone = [pin for pin in pins if (pinned.hashed or lists_all) and is_checked_by_itself(pin)]
     hashed = [pin for pin in pins if pin not in alone]
-    for group, require_hashes in ((hashed, pinned.hashed), (alone, False)):
-        if group:
-            installer.install([*options, *lines_of(group, {})], no_deps=pinned.complete, require_hashes=require_hashes)
+    for group, no_deps, require_hashes in ((hashed, pinned.complete, pinned.hashed), (alone, lists_all, False)):
+        if not group:
+            continue
+        house = wheelhouse()
+        if no_deps and house and all(project.can_be_built_with(house, pin, installer.layout) for pin in group):
+            installer, options = replace(installer, offline=house), []
+        try:
+            installer.install([*options, *lines_of(group, {})], no_deps=no_deps, require_hashes=require_hashes)
+        except DependenciesError as error:
+            raise error.about(explain(error.output, pinned)) from None
 
 
 def remove(names: Collection[str], layout: Layout) -> bool:
@@ -70,9 +83,9 @@ def remove_old_servers(pinned: PinnedList | None, layout: Layout) -> None:
         remove(old, layout)
 
 
-def _server_lines() -> list[str]:
-    house = wheelhouse()
-    return [line for line in Path(house, "servers.txt").read_text(encoding="utf-8").splitlines() if "==" in line] if house else []
+def _server_lines(file: str = "servers.txt") -> list[str]:
+    path = Path(wheelhouse() or "", file)
+    return [line for line in path.read_text(encoding="utf-8").splitlines() if "==" in line] if path.is_file() else []
 
 
 def _named_version(line: str) -> tuple[str, str]:
@@ -81,12 +94,12 @@ def _named_version(line: str) -> tuple[str, str]:
 
 
 def server_packages(names: Sequence[str], origin: str) -> list[str]:
-    """Return the pinned lines of server packages in the builder's wheelhouse.
+    """Return the pinned lines of packages in the builder's wheelhouse: servers, pip and build back ends.
 
     Raises:
         ServerMissingError: There is no wheelhouse, or it lacks one.
     """
-    pins = {_named_version(line)[0]: line for line in _server_lines()}
+    pins = {_named_version(line)[0]: line for line in (*_server_lines(), *_server_lines("backends.txt"))}
     for name in names:
         if canonicalize_name(name) not in pins:
             raise ServerMissingError(name, origin)

@@ -158,7 +158,8 @@ def _directories(top: Path, levels: int) -> Iterator[Path]:
 
 def _hidden(modules: Modules, pinned: PinnedList | None) -> Iterator[str]:
     """Warn of modules that are found instead of the standard library's or an installed package's."""
-    installed = {pin.name.replace("-", "_"): pin.requirement for pin in pinned.applicable} if pinned else {}
+    from_elsewhere = [pin for pin in pinned.applicable if not pin.is_local] if pinned else []
+    installed = {pin.name.replace("-", "_"): pin.requirement for pin in from_elsewhere}
     for name, (file, *others) in modules.files().items():
         for other in others:
             yield f"{file} hides {other}: both are the module {name}; rename one of them."

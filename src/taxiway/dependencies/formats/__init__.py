@@ -9,6 +9,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
+from taxiway.dependencies import project
 from taxiway.dependencies.formats import (
     pdm_lock,
     pipfile_lock,
@@ -36,6 +37,8 @@ class Dependencies:
     """What decided it."""
     passed_over: tuple[str, ...] = ()
     """Files that hold dependencies too, but aren't read."""
+    project: str | None = None
+    """The file because of which the project itself is installed."""
 
 
 def look(source: Path, home: Path, settings: Settings, environment: Selection | None = None) -> Dependencies | None:
@@ -66,14 +69,19 @@ def look(source: Path, home: Path, settings: Settings, environment: Selection | 
             if not (path.name == pyproject.NAME and not settings.install_pyproject):
                 pinned = pinned or read(path, source, selection)
         _refuse_manifest_alone(pinned, home, source)
+    own = project.look(source, settings)
+    pinned = project.add(own, pinned)
     if pinned is None:
         return None
     _check(pinned, strict=settings.strict)
     others = [path.relative_to(source).as_posix() for path in there if path.name != pyproject.NAME]
+    if pinned.format == project.NAME:
+        origin = project.NAME
     return Dependencies(
         pinned=pinned,
         origin=origin or ("the first of the formats that is there" if len(others) > 1 else "the only one there"),
         passed_over=tuple(name for name in others if name != pinned.file and name not in settings.dependencies),
+        project=own.file if own else None,
     )
 
 

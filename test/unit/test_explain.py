@@ -1,0 +1,87 @@
+"""From an installer's output back to the lock, and what a lock lacks."""
+
+from typing import cast
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+
+from taxiway.dependencies.check import Metadata, missing
+from taxiway.dependencies.explain import explain
+from taxiway.dependencies.formats.common import Selection
+from taxiway.dependencies.pins import Pin, PinnedList
+
+LOCKED, FOUND = "sha256:" + "a" * 64, "sha256:" + "b" * 64
+PINNED = PinnedList(
+    format="uv.lock",
+    file="uv.lock",
+    complete=True,
+    contents=(),
+    pins=(
+        Pin(name="six", version="1.17.0", requirement="six==1.17.0", hashes=(LOCKED,), file="uv.lock", line=12),
+        Pin(name="zope-event", version="5.0", requirement="zope.event==5.0", hashes=(LOCKED,) * 4, file="uv.lock", line=20),
+    ),
+)
+UV = f"""  x Failed to download `six==1.17.0`
+  ╰─▶ Hash mismatch for `six==1.17.0`
+
+      Expected:
+        {LOCKED}
+
+      Computed:
+        {FOUND}
+"""
+PIP = f"""ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated
+    six==1.17.0 from http://127.0.0.1/files/six-1.17.0-py2.py3-none-any.whl (from -r requirements.txt (line 1)):
+        Expected sha256 {LOCKED[7:]}
+        Expected     or {LOCKED[7:]}
+             Got        {FOUND[7:]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "lines"),
+    [
+        (UV, [f"six==1.17.0 (uv.lock line 12): found {FOUND}, expected {LOCKED}"]),
+        (PIP, [f"six==1.17.0 (uv.lock line 12): found {FOUND}, expected {LOCKED}"]),
+        (
+            UV.replace("six", "zope.event"),
+            [f"zope.event==5.0 (uv.lock line 20): found {FOUND}, expected {LOCKED} or {LOCKED} or one of 2 more"],
+        ),
+        (UV.replace("six", "other"), [f"other: found {FOUND}, expected another"]),
+        ("Because there is no version of zope-event==5.0 and you require zope-event==5.0", ["zope.event==5.0 (uv.lock line 20)"]),
+        ("Because six==1.17.01 isn't there", []),
+        (" + six==1.17.0\nerror: no space left", []),
+        ("", []),
+    ],
+)
+def test_explain(output: str, lines: list[str]) -> None:
+    assert explain(output, PINNED) == lines
+
+
+def installed(**requires: list[str]) -> dict[str, Metadata]:
+    return {name.replace("_", "-"): Metadata("1", tuple(Requirement(line) for line in lines)) for name, lines in requires.items()}
+
+
+def pins(*requirements: str) -> list[Pin]:
+    return [Pin(name=Requirement(r).name, requirement=r, file="x.lock", line=n) for n, r in enumerate(requirements, 1)]
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "found"),
+    [
+        (installed(a=["b>=2"], b=[]), ["a==1", "b==1"], []),
+        (installed(a=["b>=2"]), ["a==1"], ["b>=2, which a 1 (x.lock line 1) needs"]),
+        (installed(a=["b; sys_platform == 'win32'"]), ["a==1"], []),
+        (installed(a=["b; extra == 'x'"]), ["a==1"], []),
+        (installed(a=["b; extra == 'x'"]), ["a[x]==1"], ["b, which a 1 (x.lock line 1) needs"]),
+        (installed(a=["c[x]"], c=["b; extra == 'x'"]), ["a==1", "c==1"], ["b, which c 1 (x.lock line 2) needs"]),
+        (installed(a=["c"], c=["B_b>1"]), ["a==1"], ["B_b>1, which c 1 needs"]),
+        (installed(a=["a[x]"]), ["a==1"], []),
+        # What nothing asks for any more doesn't count.
+        (installed(a=[], stale=["b"]), ["a==1"], []),
+    ],
+)
+def test_missing(there: dict[str, Metadata], asked: list[str], found: list[str]) -> None:
+    selection = Selection(environment=cast("dict[str, str]", default_environment()) | {"sys_platform": "linux"})
+    assert missing(there, pins(*asked), selection) == found
