@@ -40,7 +40,7 @@ def act(name: str, environ: Mapping[str, str]) -> None:
 
     plan = launch_plan.read(layout.launch_plan)
     running = probes.target(environ)
-    launch = start.look(plan, {"port": running.port} if running else {}, environ, layout)
+    launch = start.look(plan, {"port": running.port} if running and running.port else {}, environ, layout)
     if hook:
         _become((hook,), {**launch.environ, "TAXIWAY_PHASE": name}, layout.source)
     elif plan.framework == "django":

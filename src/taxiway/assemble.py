@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from taxiway import console, environment, hooks, launch_plan, proxy, servers, variables, warpdrive
+from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
 from taxiway.build import application, artifacts, bytecode, permissions, source, static_files
 from taxiway.configuration import read_project
 from taxiway.dependencies import credentials, install, installer, state
@@ -162,6 +162,11 @@ def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
         say(f"dependencies from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes ({origin})")
     if plan.project_file:
         say(f"installs the project itself, in place ({plan.project_file})")
+    if plan.processes:
+        names = ", ".join((processes.WEB, *dict(plan.processes)))
+        say(f"process types {names}; a container runs web, or what TAXIWAY_PROCESS names")
+    if processes.RELEASE in dict(plan.processes):
+        say("  release isn't run by itself; TAXIWAY_PROCESS=release in a Job runs it, and Django's migrations run anyway")
     for other in plan.locks_passed_over:
         say(f'  passed over: {other} (to read it: dependencies = "{other}" in [tool.taxiway])')
 
@@ -180,9 +185,10 @@ def settle(
 
 
 def server_distributions(plan: BuildPlan, has: Callable[[str], bool]) -> list[str]:
-    """List what the application lacks: the server and what that needs; pure."""
+    """List what the application lacks: the server and what that needs, and what runs several process types; pure."""
     own = servers.packages(plan.server)
-    return [*(own[:1] if not any(map(has, own)) else ()), *(name for name in servers.load(plan.server).REQUIRES if not has(name))]
+    needed = (*servers.load(plan.server).REQUIRES, *([processes.PACKAGE] if processes.together(plan.processes) else ()))
+    return [*(own[:1] if not any(map(has, own)) else ()), *(name for name in needed if not has(name))]
 
 
 def _install_dependencies(
@@ -275,6 +281,7 @@ def _launch_plan(
         project_origin=project_origin,
         origins=origins,
         passed_over=plan.passed_over,
+        processes=plan.processes,
     )
 
 

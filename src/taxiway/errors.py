@@ -653,6 +653,20 @@ class ServerNotBuiltError(TaxiwayError):
         )
 
 
+class UnknownProcessError(TaxiwayError):
+    """The start asks for a process type that the application doesn't have."""
+
+    code = "unknown-process"
+    exit_status = 7
+
+    def __init__(self, name: str, origin: str, known: Sequence[str]) -> None:
+        super().__init__(
+            f"There is no process type {name!r} ({origin}) in this image; it has {', '.join(known)}.\n\n"
+            "Ask for one of these, for several with commas between them, or for all: TAXIWAY_PROCESS=web,worker\n"
+            "Others are declared in a Procfile, or in [tool.taxiway.processes], before the image is built."
+        )
+
+
 class CommandFailedError(TaxiwayError):
     """A program that has to succeed didn't."""
 

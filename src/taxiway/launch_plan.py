@@ -45,6 +45,8 @@ class LaunchPlan(NamedTuple):
     """What decided `app`, `server` and `static`."""
     passed_over: tuple[str, ...]
     """What else could have been started."""
+    processes: tuple[tuple[str, str], ...] = ()
+    """The process types besides `web`, in their order: name and command line."""
 
     def to_json(self) -> str:
         """Write the plan as JSON."""
@@ -74,6 +76,7 @@ def read(path: str) -> LaunchPlan:
             raise BadLaunchPlanError(path, f"expected format {FORMAT}")
         data["static"] = tuple((url, directory) for url, directory in data["static"])
         data["passed_over"] = tuple(data["passed_over"])
+        data["processes"] = tuple((name, line) for name, line in data["processes"])
         return LaunchPlan(**data)
     except FileNotFoundError:
         raise NoLaunchPlanError(path) from None

@@ -51,6 +51,8 @@ class BuildPlan:
     project_file: str | None = None
     """The file because of which the project itself is installed."""
     warnings: tuple[str, ...] = ()
+    processes: tuple[tuple[str, str], ...] = ()
+    """The process types besides `web`: name and command line."""
 
     def as_data(self) -> dict[str, Any]:
         """Return the plan for JSON."""
@@ -102,6 +104,7 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         origins={"app": choice.origin, "server": server_origin}
         | ({"dependencies": facts.dependencies.origin} if facts.dependencies else {}),
         passed_over=choice.passed_over,
+        processes=tuple((process.name, process.command) for process in facts.processes if process.name != procfile.WEB),
         locks_passed_over=facts.dependencies.passed_over if facts.dependencies else (),
         project_file=facts.dependencies.project if facts.dependencies else None,
         warnings=(*facts.warnings, *choice.warnings),

@@ -20,6 +20,7 @@ class Target(NamedTuple):
     """What to ask for."""
 
     port: int
+    """0 where no server runs, but another process type."""
     path: str
     host: str
 
@@ -55,6 +56,8 @@ def ask(name: str, environ: Mapping[str, str]) -> str:
     wanted = target(environ)
     if wanted is None:
         raise NotHealthyError(name, "it wasn't started yet")
+    if not wanted.port:
+        return "no server to ask in this container"
     request = f"GET {wanted.path} HTTP/1.1\r\nHost: {wanted.host}\r\nUser-Agent: taxiway-{name}\r\nConnection: close\r\n\r\n"
     try:
         answer = _exchange(wanted.port, request.encode("ascii"))

@@ -63,6 +63,7 @@ class Settings(NamedTuple):
     port: int
     processes: int | None
     threads: int | None
+    process: str
     graceful_timeout: int
     request_timeout: int
     max_body: int
@@ -269,6 +270,12 @@ SETTINGS = (
         "Threads of each worker process. Default: from the CPU limit of the container.",
     ),
     Setting(
+        "process",
+        TEXT,
+        "web",
+        "The process types that this container runs: a name, several with commas between them, or all.",
+    ),
+    Setting(
         "graceful-timeout",
         _integer(1, 3600),
         20,
@@ -451,7 +458,7 @@ def _choose(  # noqa: PLR0917
             return _convert(setting, value, f"the variable {name}"), name
     table, _, key = setting.key.rpartition(".")
     found = (project.get(table, {}) if table else project).get(key or setting.name, "")  # type: ignore[attr-defined]  # checked
-    if found != "":
+    if found != "" and not (setting.name in TABLES and isinstance(found, dict)):  # that is the table of process types
         return _convert(setting, found, project_origin), project_origin
     for peer in setting.peers:
         name, _, meant = peer.lstrip("!").partition("=")

@@ -15,6 +15,7 @@ from taxiway import (
     launch_plan,
     migrations,
     probes,
+    processes,
     proxy,
     servers,
     settings,
@@ -55,13 +56,14 @@ def start(
         migrations.at_start(launch)
         hooks.run(layout.source, "deploy", launch.environ)
         chosen = launch.settings
-        probes.write(launch.writable, probes.Target(chosen.port, chosen.health_path, chosen.health_host))
+        serves = processes.WEB in processes.select(chosen.process, plan.processes, chosen.origin("process"))
+        probes.write(launch.writable, probes.Target(chosen.port if serves else 0, chosen.health_path, chosen.health_host))
     if command.prepare:
         console.command(command.prepare)
     console.command(command.argv)
     if not dry_run:
         _listen(command)
-        _execute(command, env, os.path.join(layout.source, plan.home))
+        _execute(command, env, command.directory or launch.home)
 
 
 def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout) -> servers.Launch:
@@ -98,8 +100,29 @@ def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, 
 
 
 def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:
-    """Decide the server's command and environment, and say what was decided."""
+    """Decide the command that the container becomes, and its environment, and say what was decided.
+
+    Raises:
+        UnknownProcessError: There is no process type that was asked for.
+    """
+    names = processes.select(launch.settings.process, launch.plan.processes, launch.settings.origin("process"))
+    programs = [processes.Program(name, _program(name, launch)) for name in names]
+    command = programs[0].command if len(programs) == 1 else processes.supervise(programs, launch)
+    env = dict(launch.environ)
+    for name in (*command.unset, "FORWARDED_ALLOW_IPS"):  # by which gunicorn and uvicorn would trust whom the policy doesn't
+        env.pop(name, None)
+    if command.hand_over and command.addresses:
+        env["TAXIWAY_SOCKETS"] = " ".join(map(str, launch.descriptors))
+    return command, env
+
+
+def _program(name: str, launch: servers.Launch) -> servers.Command:
+    """Write the command of one process type, and say what it is."""
     plan, chosen = launch.plan, launch.settings
+    if name != processes.WEB:
+        line = dict(plan.processes)[name]
+        console.step(f"Starting the process type {name}: {line}")
+        return processes.shell(line, launch.layout.source)
     server = servers.load(plan.server, plan.origins["server"])
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
     console.detail(f"server: {plan.server} ({plan.origins['server']}), {launch.size.reason}")
@@ -108,13 +131,7 @@ def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:
         console.detail(f"proxies: {', '.join(policy.headers)} from {', '.join(policy.trust)} ({chosen.origin('trust-proxy')})")
     if policy.warning:
         console.warn(policy.warning)
-    command = server.command(launch)
-    env = dict(launch.environ)
-    for name in (*command.unset, "FORWARDED_ALLOW_IPS"):  # by which gunicorn and uvicorn would trust whom the policy doesn't
-        env.pop(name, None)
-    if command.hand_over and command.addresses:
-        env["TAXIWAY_SOCKETS"] = " ".join(str(servers.FIRST_DESCRIPTOR + number) for number in range(len(command.addresses)))
-    return command, env
+    return server.command(launch)
 
 
 def _told(plan: LaunchPlan, chosen: settings.Settings) -> LaunchPlan:

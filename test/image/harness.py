@@ -256,10 +256,10 @@ def container(
         podman("rm", "--force", "--time=1", name, check=False)
 
 
-def assert_request_in_flight_finishes(running: Container) -> None:
+def assert_request_in_flight_finishes(running: Container, path: str = "/slow?seconds=4") -> None:
     """Stop a container while it answers: the answer comes, and the container ends by itself with 0."""
     answers: list[Answer] = []
-    client = threading.Thread(target=lambda: answers.append(running.get("/slow?seconds=4")))
+    client = threading.Thread(target=lambda: answers.append(running.get(path)))
     client.start()
     wait_for(lambda: "slow: begin 4" in running.logs() or None, 20)
     started = time.monotonic()

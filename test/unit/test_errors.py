@@ -67,6 +67,7 @@ STATUSES = {
     "migrations-locked": 7,
     "no-launch-plan": 7,
     "server-not-built": 7,
+    "unknown-process": 7,
     "command-failed": 8,
     "image-build-failed": 9,
     "no-engine": 9,

@@ -70,6 +70,7 @@ def test_what_is_no_table(table: object, problem: str) -> None:
     [
         ({}, {}, {}),
         ({"Procfile/": ""}, {}, {}),
+        ({}, {"processes": 3}, {}),  # the setting of that name
         ({"Procfile": "web: a\nworker: b"}, {}, {"web": "a", "worker": "b"}),
         (
             {"Procfile": "web: a\nworker: b"},

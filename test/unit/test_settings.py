@@ -29,6 +29,7 @@ def test_defaults() -> None:
         port=8080,
         processes=None,
         threads=None,
+        process="web",
         graceful_timeout=20,
         request_timeout=60,
         max_body=1024**3,
@@ -299,3 +300,9 @@ def test_variable_names() -> None:
     assert {s.variable for s in settings.SETTINGS} >= {"TAXIWAY_APP_HOME", "TAXIWAY_PORT", "TAXIWAY_KEEP_GIT"}
     names = [n for s in settings.SETTINGS for n in (s.variable, *s.platform, *(p.lstrip("!").partition("=")[0] for p in s.peers))]
     assert len(names) == len(set(names))
+
+
+def test_processes_is_a_number_or_a_table() -> None:
+    """The table holds process types; the number, worker processes."""
+    assert resolve(environ={}, project={"processes": {"worker": "python worker.py"}}).processes is None
+    assert resolve(environ={}, project={"processes": 3}).processes == 3

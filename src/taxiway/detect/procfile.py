@@ -48,7 +48,8 @@ def look(source: Path, project: Mapping[str, object], project_origin: str = "[to
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise BadProcessesError([f"{FILE}: {error}"]) from error
-    table = parse_table(project.get("processes", {}), project_origin)
+    declared = project.get("processes", {})
+    table = () if isinstance(declared, int) else parse_table(declared, project_origin)  # a number is the setting of that name
     return tuple({process.name: process for process in (*parse(text), *table)}.values())
 
 

@@ -79,6 +79,8 @@ class Command(NamedTuple):
     """Whether the server gets these sockets, as descriptors 3 and following; else it binds them itself."""
     backlog: int = 0
     """Length of the queue of handed over sockets that listen already; 0: the server calls listen() when it is ready."""
+    directory: str | None = None
+    """Where to run it; None: in the application's directory."""
 
 
 class Server(Protocol):
