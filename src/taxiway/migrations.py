@@ -32,7 +32,7 @@ def at_start(launch: Launch) -> None:
         MigrationsFailedError: They ended with an error.
         MigrationLockError: Another container held the lock for too long.
     """
-    if launch.plan.framework != "django" or launch.plan.interface in PROGRAMS:
+    if launch.plan.framework != "django" or launch.plan.interface in PROGRAMS or "DJANGO_SETTINGS_MODULE" not in launch.environ:
         return
     if launch.settings.migrate == MANUAL:
         console.detail(f"migrations: not at the start ({launch.settings.origin('migrate')})")

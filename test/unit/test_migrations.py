@@ -34,6 +34,7 @@ PLAN = LaunchPlan(
     origins={},
     passed_over=(),
 )
+ENVIRON = {"DJANGO_SETTINGS_MODULE": "site.settings"}
 
 
 class Spawned:
@@ -67,14 +68,14 @@ def spawned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spawned:
 def launch(tree: Tree, environ: dict[str, str] | None = None, plan: LaunchPlan = PLAN) -> Launch:
     root = tree({"src/site/web.py": ""})
     chosen = resolve(environ=environ or {}, project={})
-    return Launch(plan, chosen, Size(1, 1, ""), Layout(str(root), f"{root}/src"), {"A": "1"}, "/tmp/x")
+    return Launch(plan, chosen, Size(1, 1, ""), Layout(str(root), f"{root}/src"), dict(ENVIRON), "/tmp/x")
 
 
 def test_at_start(tree: Tree, spawned: Spawned) -> None:
     found = launch(tree, {"TAXIWAY_MIGRATE_DATABASES": "default archive", "TAXIWAY_MIGRATE_TIMEOUT": "5"})
     migrations.at_start(found)
     argv = (found.layout.python, "-m", "taxiway_runtime.migrate", "5", "default", "archive")
-    assert spawned.calls == [(argv, {"A": "1", "TAXIWAY_PHASE": "migrate"}, found.home)]
+    assert spawned.calls == [(argv, {**ENVIRON, "TAXIWAY_PHASE": "migrate"}, found.home)]
 
 
 @pytest.mark.parametrize(
