@@ -445,6 +445,63 @@ class MissingHashesError(TaxiwayError):
         )
 
 
+class NothingToLockError(TaxiwayError):
+    """There is nothing that `taxiway lock` could lock."""
+
+    code = "nothing-to-lock"
+    exit_status = 4
+
+    def __init__(self, found: Sequence[str]) -> None:
+        super().__init__(
+            "There is nothing to lock: expected requirements.in, or [project] in pyproject.toml.\n"
+            f"Found: {', '.join(found) or 'neither'}.\n\n"
+            "Name the packages that the application imports in requirements.in, one a line. A lock of uv, poetry, pdm or\n"
+            "pipenv is refreshed by its own tool."
+        )
+
+
+class NoLockingToolError(TaxiwayError):
+    """pip-tools, or uv, isn't installed."""
+
+    code = "no-pip-tools"
+    exit_status = 4
+
+    def __init__(self, tool: str) -> None:
+        super().__init__(
+            f"Couldn't find {tool}, which does the locking.\n\n"
+            "Install it (pip install 'taxiway[lock]'), or lock in the builder image, which has it:\n"
+            "  podman run --rm -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock"
+        )
+
+
+class NoPythonError(TaxiwayError):
+    """There is no interpreter of the version that is to be locked for."""
+
+    code = "no-python"
+    exit_status = 4
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            f"Couldn't find Python {version} here; pip-tools can lock only for a Python that it runs by.\n\n"
+            f"Install it (uv python install {version}), or lock in the builder image, which has its own:\n"
+            "  podman run --rm -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock"
+        )
+
+
+class LockingFailedError(TaxiwayError):
+    """pip-tools, or uv, couldn't lock."""
+
+    code = "locking-failed"
+    exit_status = 4
+
+    def __init__(self, command: str, reason: str, output: str) -> None:
+        super().__init__(
+            f"Couldn't lock: {command.split(' ', maxsplit=1)[0]} ended with {reason}.\n"
+            f"It was run as: {command}{_tail(output)}\n\n"
+            "Correct what is asked for, or the package index that is asked (PIP_INDEX_URL, pip.conf)."
+        )
+
+
 class IncompleteLockError(TaxiwayError):
     """A lock lacks what one of its packages needs."""
 

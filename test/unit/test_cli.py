@@ -22,6 +22,7 @@ APPS = Path(__file__).parents[1] / "apps"
 COMMANDS = {
     "plan": "what would be built and started",
     "settings": "every setting with its value",
+    "lock": "Pin all that SOURCE needs",
     "assemble": "Build the application",
     "save-artifacts": "installed dependencies to stdout",
     "assemble-runtime": "built application in place",

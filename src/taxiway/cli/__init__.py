@@ -13,6 +13,7 @@ from taxiway.image.dockerfile import parse_s2i_environment
 _COMMANDS = {
     "plan": "plan",
     "settings": "settings",
+    "lock": "lock",
     "assemble": "assemble",
     "save-artifacts": "save_artifacts",
     "assemble-runtime": "assemble_runtime",

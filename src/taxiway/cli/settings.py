@@ -14,7 +14,7 @@ from taxiway.settings import SETTINGS, Setting, variable
 
 
 def _variables(setting: Setting) -> str:
-    return ", ".join((setting.variable, *setting.platform, *(name.lstrip("!") for name in setting.peers)))
+    return ", ".join((setting.variable, *setting.platform, *(name.lstrip("!").partition("=")[0] for name in setting.peers)))
 
 
 class _WithSettings(click.Command):

@@ -12,7 +12,7 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as Specifier
 from packaging.utils import canonicalize_name
 
-from taxiway.dependencies.formats.common import Asked, Selection, check_fresh, unsatisfied
+from taxiway.dependencies.formats.common import Asked, Selection, check_fresh, project_requirements, read_toml, unsatisfied
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.errors import BadRequirementsError
 
@@ -51,33 +51,40 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
 
 def _check_fresh(path: Path, reader: "_Reader", selection: Selection) -> None:
     """Compare a compiled file with the requirements.in that it was compiled from."""
-    manifest = path.with_suffix(".in")
-    compiled = {number: by for number, by in _compiled_from(reader.contents[0]).items() if manifest.name in by}
-    if path == manifest or not manifest.is_file() or not compiled:
+    via = _compiled_from(reader.contents[0])
+    manifest = next(
+        (m for m in (path.with_suffix(".in"), path.with_name("pyproject.toml")) if m.is_file() and m.name in via), None
+    )
+    if manifest is None:
         return
-    asked_for = _Reader(reader.source, selection)
-    asked_for.read(manifest, constraint=False)
-    if asked_for.problems:
-        raise BadRequirementsError(asked_for.problems)
-    lock = reader.name(path)
-    asked = [Asked(Specifier(pin.requirement), pin.origin) for pin in asked_for.pins if pin.name and not pin.url]
+    lock, name = reader.name(path), reader.name(manifest)
+    if manifest.suffix == ".toml":
+        asked = project_requirements(read_toml(manifest, reader.source), selection)
+        names = {canonicalize_name(requirement.name) for requirement, _ in asked}
+    else:
+        asked_for = _Reader(reader.source, selection)
+        asked_for.read(manifest, constraint=False)
+        if asked_for.problems:
+            raise BadRequirementsError(asked_for.problems)
+        asked = [Asked(Specifier(pin.requirement), pin.origin) for pin in asked_for.pins if pin.name and not pin.url]
+        names = {canonicalize_name(pin.name) for pin in asked_for.pins}
     differences = unsatisfied(asked, reader.pins, selection, lock)
-    names = {pin.name for pin in asked_for.pins}
     for pin in reader.pins:
-        if pin.file == lock and pin.line in compiled and pin.name and not pin.url and pin.name not in names:
-            differences.append(f"{pin.name} ({pin.origin}) isn't in {reader.name(manifest)} any more")
-    check_fresh(lock, reader.name(manifest), differences, f"pip-compile --generate-hashes {manifest.name}, or taxiway lock")
+        if pin.file == lock and pin.line in via[manifest.name] and pin.name and not pin.url and pin.name not in names:
+            differences.append(f"{pin.name} ({pin.origin}) isn't in {name} any more")
+    command = "taxiway lock" if manifest.suffix == ".toml" else f"pip-compile --generate-hashes {manifest.name}, or taxiway lock"
+    check_fresh(lock, name, differences, command)
 
 
-def _compiled_from(text: str) -> dict[int, str]:
-    """Return for the first line of each requirement what pip-compile and uv write about it: `# via -r requirements.in`."""
-    found: dict[int, str] = {}
+def _compiled_from(text: str) -> dict[str, set[int]]:
+    """Return by manifest which requirements come from it: the lines after which stands `# via -r requirements.in`."""
+    found: dict[str, set[int]] = {}
     last = 0
     for number, line in enumerate(text.splitlines(), 1):
         if re.match(r"[\w.-]", line):
             last = number
         if last and (match := re.search(r"\s#\s+(?:via\s+)?-r (\S+)", line)):
-            found[last] = f"{found.get(last, '')} {match[1]}"
+            found.setdefault(match[1].rpartition("/")[2], set()).add(last)
     return found
 
 
