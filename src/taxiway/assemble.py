@@ -5,6 +5,7 @@ ask for, static files, bytecode, permissions, launch plan. Each step is announce
 """
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,14 +17,14 @@ from urllib.parse import urlsplit
 from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
 from taxiway.build import application, artifacts, bytecode, permissions, source, static_files
 from taxiway.configuration import read_project
-from taxiway.dependencies import credentials, install, installer, state
+from taxiway.dependencies import credentials, install, installer, state, wheelhouse
 from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
-from taxiway.errors import CollectstaticError, CommandFailedError, PipenvAndMicropipenvError, ServerMissingError
+from taxiway.errors import CollectstaticError, CommandFailedError, PipenvAndMicropipenvError, ServerMissingError, WheelhouseError
 from taxiway.launch_plan import PROGRAMS, WSGI, LaunchPlan
-from taxiway.layout import Layout, wheelhouse
+from taxiway.layout import Layout
 from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.process import run
 from taxiway.settings import Settings, resolve, variable
@@ -46,7 +47,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     os.umask(0o002)  # group 0 has to be able to use what is written
     Path(layout.launch_plan).unlink(missing_ok=True)  # an image that is built upon must not start with its old plan
     settings = resolve_settings(environ, upload, warn=lambda _: None)  # warned below, where all count
-    given = _read_credentials(settings.credentials, upload, environ)
+    given = read_credentials(settings.credentials, upload, environ)
     _install_source(upload, layout, keep_git=settings.keep_git)
     hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
     with _Step("Looking at the application"):
@@ -87,13 +88,15 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     if launch.static:
         with _Step("Compressing the static files") as step:
             step.result = static_files.compress((path for _, path in launch.static), Path(layout.static_variants))
+    for place in wheelhouse.PLACES:
+        shutil.rmtree(Path(layout.source, place), ignore_errors=True)  # the image needn't carry it as well
     launch_plan.write(launch, layout.launch_plan)
     with _Step("Opening the files to group 0") as step:
         step.result = f"{permissions.open_to_group(Path(layout.app_root))} changed"
     console.step(f"Built. It will start {launch.app} under {launch.server} {launch.servers.get(launch.server, '')}".rstrip())
 
 
-def _read_credentials(directory: str, source: Path, environ: Mapping[str, str]) -> Credentials:
+def read_credentials(directory: str, source: Path, environ: Mapping[str, str]) -> Credentials:
     """Read what the build was given, and hide it in all output from here on."""
     given = credentials.read(Path(directory), environment.load_files(environ, str(source), environment.BUILD))
     console.hide(secret.value for secret in given.secrets)
@@ -120,9 +123,7 @@ def install_servers(names: Sequence[str], layout: Layout, env: Mapping[str, str]
     lines = install.server_packages(names, layout.app_root)
     with tempfile.TemporaryDirectory() as private:
         environ = installer.environment(env, Credentials(), private)
-        install.install_servers(
-            lines, Installer(name="uv", layout=layout, environ=environ, private=private, offline=wheelhouse())
-        )
+        install.install_servers(lines, Installer(name="uv", layout=layout, environ=environ, private=private))
 
 
 def _install_pip(origin: str, layout: Layout, env: Mapping[str, str]) -> None:
@@ -211,6 +212,9 @@ def _install_dependencies(
         where = "taken from the previous image" if restored else "already installed"
         console.step(f"Dependencies: unchanged, {where}; nothing to download")
         return compiled_s
+    house = wheelhouse.find(Path(layout.source))
+    if house and (lacking := wheelhouse.missing(house, requirements)):
+        raise WheelhouseError(str(house.path), lacking)
     with _Step(f"Installing the dependencies ({changes})"), tempfile.TemporaryDirectory() as private:
         if plan.unpinned:
             more = f" and {len(plan.unpinned) - _NAMED} more" * (len(plan.unpinned) > _NAMED)
@@ -219,7 +223,7 @@ def _install_dependencies(
                 "Pin them: taxiway lock"
             )
         environ = installer.environment(env, given, private)
-        install.apply(changes, wanted, requirements, Installer(name=tool, layout=layout, environ=environ, private=private))
+        install.apply(changes, wanted, requirements, Installer(name=tool, layout=layout, environ=environ, private=private), house)
     if wanted.pins:
         with _Step("Compiling the dependencies to bytecode"):  # before anything is imported from them
             bytecode.compile_dependencies(layout, env, since_s=compiled_s)

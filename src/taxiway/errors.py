@@ -562,6 +562,34 @@ class DependenciesError(TaxiwayError):
         return DependenciesError(self.command, self.reason, self.output, explained)
 
 
+class WheelhouseError(TaxiwayError):
+    """The source's wheelhouse hasn't what is pinned."""
+
+    code = "wheelhouse-incomplete"
+    exit_status = 4
+
+    def __init__(self, path: str, problems: Sequence[str]) -> None:
+        more = f"\n  and {len(problems) - 5} more" * (len(problems) > 5)  # noqa: PLR2004
+        super().__init__(
+            f"The wheelhouse {path} can't be used. No wheel for this Python of:{_listing(problems[:5])}{more}\n\n"
+            "Fill it again, in the builder image: taxiway wheels. Or remove it, and the package index is asked."
+        )
+
+
+class NoPipError(TaxiwayError):
+    """`taxiway wheels` where taxiway's own Python has no pip."""
+
+    code = "no-pip"
+    exit_status = 8
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Couldn't import pip, which taxiway wheels needs; it has to be installed beside taxiway.\n\n"
+            "In the builder image it is there, and the wheels are for the image's Python:\n"
+            '  podman run --rm --user 0 --volume "$PWD:/opt/app-root/src" localhost/taxiway-builder taxiway wheels'
+        )
+
+
 class FilesDifferError(TaxiwayError):
     """Installed files aren't those that were installed."""
 

@@ -1,26 +1,37 @@
 """A package index (PEP 503) on this machine that counts what is asked of it."""
 
+import base64
 import hashlib
 import http.server
+import io
 import os
 import subprocess
 import sys
+import tarfile
 import threading
-from collections.abc import Iterator, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 
 class PackageIndex:
-    """Serves the wheels of a directory."""
+    """Serves the wheels and sources of a directory, to whoever has one of the passwords, if there are any."""
 
-    def __init__(self, wheels: Path, address: str) -> None:
+    def __init__(self, wheels: Path, address: str, passwords: Sequence[str] = ()) -> None:
         self.wheels = wheels
+        self.passwords = passwords
         self.requests: list[str] = []
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                if not index.is_welcome(self):
+                    self.send_response(401)
+                    self.send_header("WWW-Authenticate", 'Basic realm="index"')
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 index.requests.append(self.path)
                 index.answer(self)
 
@@ -36,13 +47,18 @@ class PackageIndex:
     @property
     def downloads(self) -> set[str]:
         """The files that were asked for; an installer asks for one several times, for its metadata and for its parts."""
-        return {path for path in self.requests if path.endswith(".whl")}
+        return {path for path in self.requests if path.endswith((".whl", ".tar.gz"))}
+
+    def is_welcome(self, handler: http.server.BaseHTTPRequestHandler) -> bool:
+        """Whether a request has a password (RFC 7617)."""
+        sent = handler.headers.get("Authorization", "").removeprefix("Basic ")
+        return not self.passwords or base64.b64decode(sent).decode().partition(":")[2] in self.passwords
 
     def requirements(self) -> str:
         """A requirements file that pins what is served, with hashes."""
         lines = []
-        for wheel in sorted(self.wheels.glob("*.whl")):
-            name, version = wheel.name.split("-")[:2]
+        for wheel in sorted(self.wheels.iterdir()):
+            name, version = wheel.name.removesuffix(".tar.gz").split("-")[:2]
             lines.append(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
         return "\n".join(lines) + "\n"
 
@@ -53,7 +69,7 @@ class PackageIndex:
         if parts[0] == "files" and wheel.is_file():
             body, kind = wheel.read_bytes(), "application/octet-stream"
         elif parts[0] == "simple" and len(parts) == 2:
-            names = [w.name for w in self.wheels.glob("*.whl") if w.name.split("-")[0].replace("_", "-").lower() == parts[1]]
+            names = [w.name for w in self.wheels.iterdir() if w.name.split("-")[0].replace("_", "-").lower() == parts[1]]
             body, kind = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in names).encode(), "text/html"
         else:
             handler.send_error(404)
@@ -74,6 +90,44 @@ class PackageIndex:
         finally:
             self._server.shutdown()
             self._server.server_close()
+
+
+def make_wheel(target: Path, name: str, version: str, files: Mapping[str, str]) -> Path:
+    """Write a pure Python wheel; files of its .dist-info are named with a leading `info/`, scripts with `scripts/`."""
+    info = f"{name}-{version}.dist-info"
+    places = {"info": info, "scripts": f"{name}-{version}.data/scripts"}
+    contents = {
+        f"{places.get(path.split('/')[0], path.split('/')[0])}{path[len(path.split('/')[0]) :]}": text
+        for path, text in files.items()
+    }
+    contents[f"{info}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    contents[f"{info}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    rows = []
+    for path, text in contents.items():
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+        rows.append(f"{path},sha256={digest},{len(text.encode())}")
+    contents[f"{info}/RECORD"] = "\n".join([*rows, f"{info}/RECORD,,", ""])
+    wheel = target / f"{name}-{version}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for path, text in contents.items():
+            archive.writestr(path, text)
+    return wheel
+
+
+def make_source(target: Path, name: str, version: str, backend: str) -> Path:
+    """Write a source distribution with a build back end of its own, so that nothing else is needed to build it."""
+    top = f"{name}-{version}"
+    files = {
+        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
+        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
+        "backend.py": backend,
+    }
+    with tarfile.open(target / f"{top}.tar.gz", "w:gz") as archive:
+        for path, text in files.items():
+            entry = tarfile.TarInfo(f"{top}/{path}")
+            entry.size = len(text.encode())
+            archive.addfile(entry, io.BytesIO(text.encode()))
+    return target / f"{top}.tar.gz"
 
 
 def download(pins: Sequence[str], target: Path) -> None:

@@ -104,7 +104,7 @@ def programs(layout: Layout, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> Pro
     fake = Programs(layout)
     for module in (application, artifacts, bytecode, installer):
         monkeypatch.setattr(module, "run", fake)
-    for module in (build, install, installer):
+    for module in (install, installer):
         monkeypatch.setattr(module, "wheelhouse", lambda: str(tree({}) / "house"))
     monkeypatch.setattr(permissions, "GROUP", os.getegid())
     return fake

@@ -33,6 +33,7 @@ COMMANDS = {
     "alive": "it is alive if",
     "ready": "it is ready unless",
     "image": "Build the image",
+    "wheels": "asks no index",
     "proxy": "configuration of a front end",
     "completion": "completion script",
 }

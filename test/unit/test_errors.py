@@ -17,6 +17,7 @@ CLASSES = [
 
 # Stable: scripts and pipelines rely on them.
 STATUSES = {
+    "no-app-file": 1,
     "not-healthy": 1,
     "bad-config-file": 2,
     "bad-credentials": 2,
@@ -31,11 +32,10 @@ STATUSES = {
     "unknown-server": 2,
     "unknown-setting": 2,
     "bad-entry-point": 3,
-    "no-app-file": 1,
     "no-app-home": 3,
-    "notebook-without-server": 3,
     "no-entry-point": 3,
     "no-source": 3,
+    "notebook-without-server": 3,
     "pipenv-and-micropipenv": 3,
     "several-entry-points": 3,
     "unreadable-source": 3,
@@ -58,6 +58,7 @@ STATUSES = {
     "secret-in-image": 4,
     "server-missing": 4,
     "unknown-group": 4,
+    "wheelhouse-incomplete": 4,
     "environment-file-failed": 5,
     "hook-failed": 5,
     "hook-not-executable": 5,
@@ -73,6 +74,7 @@ STATUSES = {
     "server-not-built": 7,
     "unknown-process": 7,
     "command-failed": 8,
+    "no-pip": 8,
     "image-build-failed": 9,
     "no-engine": 9,
 }

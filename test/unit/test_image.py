@@ -98,3 +98,14 @@ def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_build_command(engine: str, pull: str) -> None:
     argv = engines.build_command(engine, image="shop", dockerfile="/d/Dockerfile", context=".")
     assert argv == [engine, "build", pull, "--tag", "shop", "--file", "/d/Dockerfile", "."]
+
+
+def test_credentials_are_secrets_of_the_engine() -> None:
+    """Mounted for the one command, by the names of their files; the engine alone knows where they are."""
+    plan = ImagePlan(builder="b", runtime=None, secrets=("netrc", "ca.crt"), credentials="/c")
+    assert (
+        "RUN --mount=type=secret,id=netrc,target=/c/netrc,uid=1001 --mount=type=secret,id=ca.crt,target=/c/ca.crt,uid=1001 "
+        "/usr/libexec/s2i/assemble\n"
+    ) in render(plan)
+    argv = engines.build_command("podman", image="i", dockerfile="d", context=".", secrets={"netrc": "/home/me/netrc"})
+    assert "--secret=id=netrc,src=/home/me/netrc" in argv

@@ -368,8 +368,8 @@ def test_server_packages_without_a_wheelhouse(monkeypatch: pytest.MonkeyPatch) -
 
 def test_install_servers(programs: Programs, house: str) -> None:
     """Without an index, with hashes; what is installed looks as if it had been in the requirements."""
-    install.install_servers(install.server_packages(["gunicorn"], ""), tool(programs, offline=house))
-    assert {"--offline", "--no-index", "--no-deps", "--require-hashes"} <= set(programs.calls[0])
+    install.install_servers(install.server_packages(["gunicorn"], ""), tool(programs))
+    assert {"--offline", "--no-index", "--no-deps", "--require-hashes", house} <= set(programs.calls[0])
     assert (programs.top / "lib/python3.13/site-packages/gunicorn-23.0.0.dist-info/INSTALLER").read_text() == "taxiway\n"
     assert not (programs.top / ".lock").exists()
 

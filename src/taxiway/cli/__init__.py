@@ -24,6 +24,7 @@ _COMMANDS = {
     "alive": "actions",
     "ready": "actions",
     "image": "image",
+    "wheels": "wheels",
     "proxy": "proxy",
     "completion": "completion",
 }

@@ -2,6 +2,7 @@
 
 import subprocess
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from taxiway import console
 from taxiway.assemble import resolve_settings, tell
 from taxiway.cli import build_environment
+from taxiway.dependencies.credentials import FILES
 from taxiway.detect import look
 from taxiway.errors import EngineFailedError
 from taxiway.image import engines
@@ -24,6 +26,11 @@ from taxiway.plan import decide
 @click.option("--on-builder", is_flag=True, help="Leave the application on the builder image, as a plain S2I build does.")
 @click.option("--engine", type=click.Choice(engines.ENGINES), help="The container engine. Default: the first that answers.")
 @click.option("--network", help="The engine's network for the build, such as host where there is no bridge.")
+@click.option(
+    "--credentials",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A directory of netrc, pip.conf, uv.toml and ca.crt, mounted for the build alone.",
+)
 @click.option("--print-dockerfile", "-f", is_flag=True, help="Print the Dockerfile that would be used; build nothing.")
 def command(  # noqa: PLR0917
     name: str,
@@ -33,6 +40,7 @@ def command(  # noqa: PLR0917
     on_builder: bool,  # noqa: FBT001
     engine: str | None,
     network: str | None,
+    credentials: Path | None,
     print_dockerfile: bool,  # noqa: FBT001
 ) -> None:
     """Build the image NAME from SOURCE, with the same scripts and the same result as S2I.
@@ -40,16 +48,23 @@ def command(  # noqa: PLR0917
     The application is built on the builder image and copied onto the small runtime image. .s2i/environment and the
     project's own .s2i/bin/assemble and .s2i/bin/run are honoured, as the s2i tool does.
     """
-    text = render(_image_plan(source, builder_image, None if on_builder else runtime_image))
+    settings = resolve_settings(build_environment(source), source)
+    secrets = (
+        {name: str((credentials / name).absolute()) for name in FILES if (credentials / name).is_file()} if credentials else {}
+    )
+    plan = _image_plan(source, builder_image, None if on_builder else runtime_image)
+    text = render(replace(plan, secrets=tuple(secrets), credentials=settings.credentials))
     if print_dockerfile:
         click.echo(text, nl=False)
         return
-    tell(decide(look(source, settings := resolve_settings(build_environment(source), source)), settings), console.detail)
+    tell(decide(look(source, settings), settings), console.detail)
     chosen = engines.find((engine,) if engine else engines.ENGINES)
     with tempfile.TemporaryDirectory() as directory:
         dockerfile = Path(directory, "Dockerfile")
         dockerfile.write_text(text, encoding="utf-8")
-        argv = engines.build_command(chosen, image=name, dockerfile=str(dockerfile), context=str(source), network=network)
+        argv = engines.build_command(
+            chosen, image=name, dockerfile=str(dockerfile), context=str(source), network=network, secrets=secrets
+        )
         console.command(argv)
         status = subprocess.run(argv, check=False).returncode
     if status:

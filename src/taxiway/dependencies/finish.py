@@ -52,6 +52,8 @@ def _rewrite(distribution: Distribution, changed: dict[Path, str | None]) -> Non
         elif path.exists():  # a script that its wheel left out stays out
             path.write_text(text, encoding="utf-8")
             entries[relative] = records.entry(relative, text.encode())
+    for script in (site_packages / relative for relative in entries if relative.startswith("../../../bin/")):
+        script.chmod(script.stat().st_mode | 0o111)  # uv leaves that to the wheel
     records.write(distribution, list(entries.values()))
 
 

@@ -14,11 +14,14 @@ from taxiway.dependencies.formats import pyproject
 from taxiway.dependencies.installer import Installer, is_checked_by_itself, lines_of
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.dependencies.state import Changes, State
+from taxiway.dependencies.wheelhouse import Wheelhouse
 from taxiway.errors import DependenciesError, ServerMissingError
 from taxiway.layout import Layout, wheelhouse
 
 
-def apply(changes: Changes, wanted: State, pinned: PinnedList | None, installer: Installer) -> None:
+def apply(
+    changes: Changes, wanted: State, pinned: PinnedList | None, installer: Installer, house: Wheelhouse | None = None
+) -> None:
     """Carry out changes, and remember what is installed then; after a failure the next build starts from scratch.
 
     Raises:
@@ -36,7 +39,7 @@ def apply(changes: Changes, wanted: State, pinned: PinnedList | None, installer:
         pins = list(pinned.applicable) if pinned else []
     before = {found.metadata for found in records.distributions(layout)}
     if pinned and pins:
-        _install(pins, pinned, installer)
+        _install(pins, pinned, installer, house)
     finish.finish((found for found in records.distributions(layout) if found.metadata not in before), layout)
     Path(layout.app_root, ".lock").unlink(missing_ok=True)  # uv's
     if pinned:
@@ -44,7 +47,9 @@ def apply(changes: Changes, wanted: State, pinned: PinnedList | None, installer:
     state.write(wanted, layout)
 
 
-def _install(pins: Sequence[Pin], pinned: PinnedList, installer: Installer) -> None:
+def _install(pins: Sequence[Pin], pinned: PinnedList, installer: Installer, house: Wheelhouse | None) -> None:
+    if house:
+        installer = replace(installer, offline=str(house.path))
     options = [
         f"--constraint {os.path.join(installer.layout.source, o.split()[-1])}" if o.startswith("--constraint ") else o
         for o in pinned.options
@@ -55,11 +60,12 @@ def _install(pins: Sequence[Pin], pinned: PinnedList, installer: Installer) -> N
     for group, no_deps, require_hashes in ((hashed, pinned.complete, pinned.hashed), (alone, lists_all, False)):
         if not group:
             continue
-        house = wheelhouse()
-        if no_deps and house and all(project.can_be_built_with(house, pin, installer.layout) for pin in group):
-            installer, options = replace(installer, offline=house), []
+        own = wheelhouse()
+        if no_deps and own and all(project.can_be_built_with(own, pin, installer.layout) for pin in group):
+            installer, options = replace(installer, offline=own), []
         try:
-            installer.install([*options, *lines_of(group, {})], no_deps=no_deps, require_hashes=require_hashes)
+            lines = [*options, *lines_of(group, house.built if house else {})]
+            installer.install(lines, no_deps=no_deps, require_hashes=require_hashes)
         except DependenciesError as error:
             raise error.about(explain(error.output, pinned)) from None
 
@@ -113,7 +119,7 @@ def install_servers(lines: Sequence[str], installer: Installer) -> None:
         DependenciesError: The installer failed.
     """
     before = {found.metadata for found in records.distributions(installer.layout)}
-    installer.install(lines, no_deps=True, require_hashes=True)
+    replace(installer, offline=wheelhouse()).install(lines, no_deps=True, require_hashes=True)
     finish.finish((found for found in records.distributions(installer.layout) if found.metadata not in before), installer.layout)
     Path(installer.layout.app_root, ".lock").unlink(missing_ok=True)
 

@@ -37,6 +37,8 @@ def environment(environ: Mapping[str, str], given: Credentials, private: str) ->
     """
     env = {name: value for name, value in environ.items() if name != "VIRTUAL_ENV"}
     _add_credentials(env, given, private)
+    if environ.get("WARPDRIVE_PIP_NO_INDEX"):
+        env["PIP_NO_INDEX"] = env["UV_NO_INDEX"] = "1"
     for pip_name, uv_name in _UV_NAMES.items():
         # uv reads its own file; where that names no index, it gets pip's.
         from_pip = "" if given.uv else given.pip.get(pip_name, "")
@@ -151,18 +153,15 @@ def compiled_sources(output: Iterable[str]) -> list[str]:
     return found
 
 
-def lines_of(pins: Iterable[Pin], more_hashes: Mapping[str, str]) -> list[str]:
+def lines_of(pins: Iterable[Pin], built: Mapping[frozenset[str], str]) -> list[str]:
     """Return the lines that install pins; pure.
 
     Args:
         pins: The pins.
-        more_hashes: By hash of a source: that of the wheel built from it, which is as good.
+        built: The hash of a wheel that was built from a file with one of these hashes, which is as good.
     """
-    lines = []
-    for pin in pins:
-        hashes = [*pin.hashes, *(more_hashes[digest] for digest in pin.hashes if digest in more_hashes)]
-        lines.append(" ".join((pin.requirement, *(f"--hash={digest}" for digest in hashes))))
-    return lines
+    more = {pin: built.get(frozenset(pin.hashes)) for pin in pins}
+    return [pin.line_with_hashes + (f" --hash={digest}" if digest else "") for pin, digest in more.items()]
 
 
 def is_checked_by_itself(pin: Pin) -> bool:

@@ -18,6 +18,10 @@ class ImagePlan:
     """None: the application stays on the builder image, as with a plain S2I build."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the build that stay in the image."""
+    secrets: tuple[str, ...] = ()
+    """Files of credentials that are mounted for the build; the engine is told where they are."""
+    credentials: str = ""
+    """Where the build looks for them."""
     assemble: str = f"{SCRIPTS}/assemble"
     run: str = f"{SCRIPTS}/run"
 
@@ -25,11 +29,12 @@ class ImagePlan:
 def render(plan: ImagePlan) -> str:
     """Write the Dockerfile; pure."""
     variables = [f"ENV {name}={_quote(value)}" for name, value in plan.environment.items()]
+    mounts = [f"--mount=type=secret,id={name},target={plan.credentials}/{name},uid=1001" for name in plan.secrets]
     build = [
         f"FROM {plan.builder} AS build",
         *variables,
         "COPY --chown=1001:0 . /tmp/src",
-        f"RUN {plan.assemble}",
+        f"RUN {' '.join((*mounts, plan.assemble))}",
     ]
     if plan.runtime is None:
         return "\n".join([*build, f"CMD {json.dumps([plan.run])}", ""])

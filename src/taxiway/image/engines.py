@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from taxiway.errors import NoEngineError
 
@@ -27,8 +27,17 @@ def find(engines: Sequence[str] = ENGINES) -> str:
     raise NoEngineError(tried)
 
 
-def build_command(engine: str, *, image: str, dockerfile: str, context: str, network: str | None = None) -> list[str]:
-    """Write the command that builds an image from a Dockerfile beside its context; pure."""
+def build_command(
+    engine: str,
+    *,
+    image: str,
+    dockerfile: str,
+    context: str,
+    network: str | None = None,
+    secrets: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Write the command that builds an image from a Dockerfile beside its context, with secrets by their files; pure."""
     pull = "--pull=never" if engine == "podman" else "--pull=false"
     networks = [f"--network={network}"] if network else []
-    return [engine, "build", pull, *networks, "--tag", image, "--file", dockerfile, context]
+    given = [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
+    return [engine, "build", pull, *networks, *given, "--tag", image, "--file", dockerfile, context]

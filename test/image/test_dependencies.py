@@ -1,0 +1,348 @@
+"""Installing from a real index of this machine, with a password: both installers, only what changed, offline, no secret left."""
+
+import json
+import re
+import subprocess
+import tarfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import harness
+import package_index
+import pytest
+from harness import BUILDER, RUNTIME, podman
+from package_index import PackageIndex
+
+CREDENTIALS = "/etc/taxiway/credentials"
+WSGI = """\
+import alpha
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [alpha.VERSION.encode()]
+"""
+DOCKERFILE = f"""\
+FROM {BUILDER}
+COPY --chown=1001:0 . /tmp/src
+RUN /usr/libexec/s2i/assemble
+CMD ["/usr/libexec/s2i/run"]
+"""
+ROUTES = ("variable", "netrc", "pip", "uv", "secret", "s2i", "inject", "image")
+CANARIES = {route: f"canary-{route}-{uuid.uuid4().hex}" for route in ROUTES}
+# A build back end in a source distribution: a wheel with one module.
+BACKEND = """\
+import base64, hashlib, zipfile
+
+def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
+    info = "compiled-1.0.dist-info"
+    files = {"compiled.py": "VERSION = '1.0'\\n",
+             f"{info}/METADATA": "Metadata-Version: 2.1\\nName: compiled\\nVersion: 1.0\\n",
+             f"{info}/WHEEL": "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n"}
+    digest = lambda text: base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).decode().rstrip("=")
+    files[f"{info}/RECORD"] = "".join(f"{p},sha256={digest(t)},{len(t)}\\n" for p, t in files.items()) + f"{info}/RECORD,,\\n"
+    with zipfile.ZipFile(f"{wheel_directory}/compiled-1.0-py3-none-any.whl", "w") as archive:
+        for path, text in files.items():
+            archive.writestr(path, text)
+    return "compiled-1.0-py3-none-any.whl"
+"""
+
+
+def make_alpha(target: Path, version: str) -> Path:
+    return package_index.make_wheel(
+        target,
+        "alpha",
+        version,
+        {
+            "alpha/__init__.py": f"VERSION = {version!r}\n\n\ndef main():\n    print(VERSION)\n",
+            "alpha/data.txt": "data\n",
+            "info/entry_points.txt": "[console_scripts]\nalpha = alpha:main\n",
+            "scripts/alpha-env": "#!python\nimport sys\nprint(sys.prefix)\n",
+        },
+    )
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackageIndex]:
+    """Alpha and beta as wheels, compiled as a source; alpha in two versions."""
+    files = tmp_path_factory.mktemp("index")
+    for version in ("1.0", "1.1"):
+        make_alpha(files, version)
+    package_index.make_wheel(files, "beta", "2.0", {"beta.py": "VERSION = '2.0'\n"})
+    package_index.make_source(files, "compiled", "1.0", BACKEND)
+    gateway = json.loads(podman("network", "inspect", "podman").text)[0]["subnets"][0]["gateway"]
+    with PackageIndex(files, gateway, tuple(CANARIES.values())).serving() as serving:
+        yield serving
+
+
+def host(index: PackageIndex) -> str:
+    return index.url.split("/")[2].split(":")[0]
+
+
+def url_with(index: PackageIndex, password: str) -> str:
+    return index.url.replace("://", f"://build:{password}@")
+
+
+def lock(index: PackageIndex, *names: str) -> str:
+    """Lines that pin files of the index, by the beginnings of their names."""
+    lines = [line for line in index.requirements().splitlines() if line.startswith(names)]
+    assert len(lines) == len(names)
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def source(tmp_path: Path, index: PackageIndex) -> Path:
+    """An application with locked requirements."""
+    top = tmp_path / "app"
+    top.mkdir()
+    (top / "wsgi.py").write_text(WSGI)
+    (top / "requirements.txt").write_text(lock(index, "alpha==1.0", "beta", "compiled"))
+    index.requests.clear()
+    return top
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A container of the builder image, in which assemble runs several times."""
+
+    name: str
+
+    def sh(self, command: str) -> str:
+        """Run a command."""
+        return podman("exec", self.name, "bash", "-euc", command).text
+
+    def assemble(self, source: Path, env: str = "") -> str:
+        """Upload a source and build it; the log."""
+        self.copy(source, "/tmp/src")
+        return self.sh(f"{env} /usr/libexec/s2i/assemble")
+
+    def copy(self, source: Path, target: str) -> None:
+        """Copy a directory into it, for its own user."""
+        upload = f"/tmp/upload-{uuid.uuid4().hex}"
+        podman("cp", str(source), f"{self.name}:{upload}")
+        self.sh(f"rm -rf {target}; cp -r {upload} {target}")
+
+    def tree(self) -> str:
+        """All that is installed, with modes and hashes."""
+        return self.sh(
+            "cd /opt/app-root; find bin lib share include etc -not -type d -printf '%M %l %p\\n' 2>/dev/null | LC_ALL=C sort;"
+            "find bin lib share include etc -type f 2>/dev/null | LC_ALL=C sort | xargs -d '\\n' sha256sum"
+        )
+
+
+def asking(index: PackageIndex) -> tuple[str, ...]:
+    """Options that name the index; pip wants to be told that it may be asked without TLS."""
+    return (f"--env=PIP_INDEX_URL={index.url}", f"--env=PIP_TRUSTED_HOST={host(index)}")
+
+
+def given(credentials: Path, index: PackageIndex) -> tuple[str, ...]:
+    """Options that open it."""
+    return (f"--volume={credentials}:{CREDENTIALS}:ro", *asking(index))
+
+
+@contextmanager
+def workshop(*options: str) -> Iterator[Workshop]:
+    name = f"taxiway-test-{uuid.uuid4().hex[:12]}"
+    podman("run", "--detach", f"--name={name}", *options, BUILDER, "sleep", "600")
+    try:
+        yield Workshop(name)
+    finally:
+        podman("rm", "--force", "--time=0", name, check=False)
+
+
+@pytest.fixture
+def netrc(tmp_path: Path, index: PackageIndex) -> Path:
+    """A directory of credentials, as one mounts it."""
+    directory = tmp_path / "credentials"
+    directory.mkdir()
+    (directory / "netrc").write_text(f"machine {host(index)} login build password {CANARIES['netrc']}\n")
+    return directory
+
+
+def test_both_installers_install_the_same(source: Path, netrc: Path, index: PackageIndex) -> None:
+    """Files, contents, modes; taxiway makes equal what uv and pip do differently (dependencies/finish.py)."""
+    (source / "lib").mkdir()
+    package_index.make_source(source / "lib", "compiled", "1.0", BACKEND)
+    trees = []
+    for tool in ("uv", "pip"):
+        with workshop(*given(netrc, index)) as builder:
+            log = builder.assemble(source, f"TAXIWAY_INSTALLER={tool}")
+            assert "compiled from source, because there is no wheel for this Python: compiled 1.0" in log
+            assert ("-m pip --python" in log) is (tool == "pip")
+            trees.append(builder.tree())
+            assert builder.sh("alpha; alpha-env; head -1 /opt/app-root/bin/alpha-env") == (
+                "1.0\n/opt/app-root\n#!/opt/app-root/bin/python\n"
+            )
+            assert "packages have the files that were installed" in builder.sh("taxiway verify --files")
+            left = builder.sh("ls -A /opt/app-root /opt/app-root/src ~/.cache ~/.config 2>/dev/null || true")
+            assert not {".cache", ".config", ".lock", "pip.conf", "uv.toml"} & set(left.split())
+            assert builder.sh("find /opt/app-root -name direct_url.json -o -name 'uv_*.json' -o -name pip") == ""
+    assert trees[0] == trees[1]
+
+
+def test_only_a_changed_pin_is_installed(source: Path, netrc: Path, index: PackageIndex) -> None:
+    with workshop(*given(netrc, index)) as builder:
+        builder.assemble(source)
+        assert len(index.downloads) == 3
+        index.requests.clear()
+        log = builder.assemble(source)
+        assert "Dependencies: unchanged, already installed; nothing to download" in log
+        assert "uv pip install" not in log
+        assert index.requests == []
+        unchanged = builder.sh("stat -c '%n %i %z' /opt/app-root/lib/python3*/site-packages/{beta,compiled}.py")
+        (source / "requirements.txt").write_text(lock(index, "alpha==1.1", "beta", "compiled"))
+        log = builder.assemble(source)
+        assert "Installing the dependencies (alpha 1.0 -> 1.1)" in log
+        assert {path.split("/")[-1] for path in index.downloads} == {"alpha-1.1-py3-none-any.whl"}
+        assert " 1 files compiled" in log
+        assert builder.sh("stat -c '%n %i %z' /opt/app-root/lib/python3*/site-packages/{beta,compiled}.py") == unchanged
+        assert builder.sh("alpha; ls -d /opt/app-root/lib/python3*/site-packages/alpha-*").split()[0] == "1.1"
+        changed = builder.tree()
+        assert "packages have the files that were installed" in builder.sh("taxiway verify --files")
+        assert "alpha/__init__.py" in builder.sh(
+            "echo x >> /opt/app-root/lib/python3*/site-packages/alpha/__init__.py; taxiway verify --files 2>&1 || true"
+        )
+    with workshop(*given(netrc, index)) as builder:
+        builder.assemble(source)
+        assert builder.tree() == changed, "as if it had been installed from scratch"
+
+
+def test_offline(source: Path, netrc: Path, index: PackageIndex, image_name: str) -> None:
+    """A wheelhouse that `taxiway wheels` filled: no request, no network, the same files."""
+    with workshop(*given(netrc, index)) as builder:
+        builder.assemble(source)
+        online = builder.tree()
+        builder.copy(source, "/tmp/app")
+        log = builder.sh("cd /tmp/app; taxiway wheels")
+        assert "built from source: compiled-1.0-py3-none-any.whl" in log
+        podman("cp", f"{builder.name}:/tmp/app/.taxiway", str(source / ".taxiway"))
+    index.requests.clear()
+    for tool in ("uv", "pip"):
+        with workshop(*asking(index)) as builder:
+            log = builder.assemble(source, f"TAXIWAY_INSTALLER={tool}")
+            assert index.requests == []
+            assert builder.tree() == online
+            assert builder.sh("ls -A /opt/app-root/src/.taxiway") == ""
+    harness.podman_build(DOCKERFILE, image_name, source, "--network=none")
+    with harness.container(image_name, *harness.ARBITRARY_USER) as running:
+        assert running.wait().body == "1.0"
+    (source / "requirements.txt").write_text(lock(index, "alpha==1.1", "beta", "compiled"))
+    with workshop("--network=none") as builder, pytest.raises(AssertionError) as caught:
+        builder.assemble(source)
+    assert "alpha 1.1 (requirements.txt line 1)" in str(caught.value)
+    assert "[wheelhouse-incomplete]" in str(caught.value)
+
+
+@contextmanager
+def saved(*images: str) -> Iterator[Path]:
+    """The images with their configurations, histories and layers, as one archive of plain tar files."""
+    archive = Path(f"/var/tmp/{uuid.uuid4().hex}.tar")
+    podman("save", "--quiet", "--multi-image-archive", "--output", str(archive), *images)
+    try:
+        yield archive
+    finally:
+        archive.unlink()
+
+
+def hits(archive: Path, needles: Mapping[str, str]) -> dict[str, set[str]]:
+    """The kinds of members that hold each text: `json`, with configuration and history, and `layer.tar`."""
+    found: dict[str, set[str]] = {name: set() for name in needles}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isfile() and (file := tar.extractfile(member)):
+                tail = b""
+                while chunk := file.read(1 << 22):
+                    for name, needle in needles.items():
+                        if needle.encode() in tail + chunk:
+                            found[name].add(re.split(r"[./]", member.name, maxsplit=1)[1])
+                    tail = chunk[-100:]
+    return found
+
+
+def test_no_credential_is_left(source: Path, index: PackageIndex, tmp_path: Path) -> None:
+    """Each documented way in, with a password of its own: it opens the index, and is found nowhere afterwards."""
+    files = {
+        "netrc": ("netrc", f"machine {host(index)} login build password {{}}\n"),
+        "pip": ("pip.conf", "[global]\nindex-url = {url}\n"),
+        "uv": ("uv.toml", '[[index]]\nurl = "{url}"\ndefault = true\n'),
+    }
+    (source / ".s2i").mkdir()
+    (source / ".s2i" / "environment").write_text(f"PIP_INDEX_URL={index.url}\n")
+
+    def directory(route: str, kind: str) -> Path:
+        place = tmp_path / f"credentials-{route}"
+        place.mkdir()
+        name, text = files[kind]
+        (place / name).write_text(text.format(CANARIES[route], url=url_with(index, CANARIES[route])))
+        return place
+
+    plain = source.parent / "plain"
+    harness.copy_app(source, plain)
+    (plain / ".s2i" / "environment").unlink()
+    with_url = DOCKERFILE.replace("COPY", f"ENV PIP_INDEX_URL={index.url}\nCOPY")
+    secret = directory("secret", "netrc") / "netrc"
+    mounted = f"--mount=type=secret,id=netrc,target={CREDENTIALS}/netrc,uid=1001"
+    ways: dict[str, Callable[[str], str]] = {
+        "netrc": lambda image: harness.podman_build(
+            with_url, image, plain, f"--volume={directory('netrc', 'netrc')}:{CREDENTIALS}:ro"
+        ).text,
+        "pip": lambda image: harness.podman_build(
+            DOCKERFILE, image, plain, f"--volume={directory('pip', 'pip')}:{CREDENTIALS}:ro"
+        ).text,
+        "uv": lambda image: harness.podman_build(
+            DOCKERFILE, image, plain, f"--volume={directory('uv', 'uv')}:{CREDENTIALS}:ro"
+        ).text,
+        "secret": lambda image: harness.podman_build(
+            with_url.replace("RUN", f"RUN {mounted}"), image, plain, f"--secret=id=netrc,src={secret}"
+        ).text,
+        "s2i": lambda image: harness.s2i_build(plain, image, f"--volume={directory('s2i', 'pip')}:{CREDENTIALS}:ro").text,
+        "inject": lambda image: harness.s2i_build(plain, image, f"--inject={directory('inject', 'pip')}:{CREDENTIALS}").text,
+        "image": lambda image: harness.taxiway(
+            "image", image, str(source), f"--builder-image={BUILDER}", f"--runtime-image={RUNTIME}",
+            f"--credentials={directory('image', 'netrc')}",
+        ).text,
+        "variable": lambda image: harness.s2i_build(
+            plain, image, f"--env=PIP_INDEX_URL={url_with(index, CANARIES['variable'])}"
+        ).text,
+    }  # fmt: skip
+    images = {route: f"{harness.TEST_IMAGES}/credentials-{route}" for route in ways}
+    try:
+        logs = {}
+        for route, build in ways.items():
+            index.requests.clear()
+            logs[route] = build(images[route])
+            assert index.downloads, f"{route}: nothing was installed from the index"
+        assert all(canary not in log for log in logs.values() for canary in CANARIES.values())
+        assert "PIP_INDEX_URL holds a user name or password, which stays in the image's configuration" in logs["variable"]
+        assert not any("stays in the image" in log for route, log in logs.items() if route != "variable")
+        for route, image in images.items():
+            argv = ["podman", "run", "--rm", image, "/usr/libexec/s2i/save-artifacts"]
+            stream = subprocess.run(argv, capture_output=True, check=True, env=harness.environ()).stdout
+            assert len(stream) > 100_000 or route == "image", "the runtime image's is the same environment"
+            assert CANARIES[route].encode() not in stream
+        with saved(*images.values()) as archive:
+            found = hits(archive, CANARIES | {"control": "def application"})
+        assert found.pop("variable") == {"json"}, "the image's configuration, as the warning said"
+        assert found.pop("control") == {"tar"}, "the search does look into layers"
+        assert not any(found.values()), found
+        environ = harness.image_config(images["variable"])["Env"]
+        assert [line.partition("=")[0] for line in environ if CANARIES["variable"] in line] == ["PIP_INDEX_URL"]
+    finally:
+        podman("rmi", "--force", *images.values(), check=False)
+
+
+def test_a_credential_that_a_hook_writes_fails_the_build(source: Path, netrc: Path, index: PackageIndex) -> None:
+    hook = source / ".taxiway" / "hooks" / "build"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(f"#!/bin/sh\ncat {CREDENTIALS}/netrc\ncp {CREDENTIALS}/netrc $VIRTUAL_ENV/share-it\n")
+    hook.chmod(0o755)
+    with workshop(*given(netrc, index)) as builder:
+        with pytest.raises(AssertionError) as caught:
+            builder.assemble(source)
+        assert "  /opt/app-root/share-it: netrc in /etc/taxiway/credentials" in str(caught.value)
+        assert "[secret-in-image]" in str(caught.value)
+        assert "login build password ****" in str(caught.value)
+        assert CANARIES["netrc"] not in str(caught.value)
