@@ -64,17 +64,8 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     if settings.install_pip:
         _install_pip(settings.origin("install_pip"), layout, env)
     hooks.run(layout.source, "build", env)
-    stand_ins = dict[str, str]()
-    if plan.interface in PROGRAMS:
-        inspection = application.Inspection(interface=plan.interface)  # importing it would run it
-    else:
-        with _Step("Importing the application once") as step:
-            stand_ins = {row.name: application.placeholder(row.name) for row in variables.missing(declared, env)}
-            if stand_ins:
-                console.detail(f"required only where it runs, with a value of the build's for now: {', '.join(stand_ins)}")
-            inspection = application.inspect(plan, layout, {**env, **stand_ins})
-            application.report(inspection)
-            step.result = inspection.interface or "not possible in this build"
+    stand_ins = {row.name: application.placeholder(row.name) for row in variables.missing(declared, env)}
+    inspection = _import(plan, facts, stand_ins, layout, env)
     plan = settle(plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout))
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
         with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
@@ -228,6 +219,24 @@ def _install_dependencies(
         with _Step("Compiling the dependencies to bytecode"):  # before anything is imported from them
             bytecode.compile_dependencies(layout, env, since_s=compiled_s)
     return time.time()
+
+
+def _import(
+    plan: BuildPlan, facts: AppFacts, stand_ins: Mapping[str, str], layout: Layout, env: Mapping[str, str]
+) -> application.Inspection:
+    """Import the application; a program isn't, but where it may serve the project's Django, that has static files."""
+    served = plan
+    if plan.interface in PROGRAMS:
+        if facts.django is None or not facts.django.apps:
+            return application.Inspection(interface=plan.interface)
+        served = replace(plan, app=facts.django.apps[0].app)
+    with _Step(f"Importing {'the application' if served is plan else 'Django'} once") as step:
+        if stand_ins:
+            console.detail(f"required only where it runs, with a value of the build's for now: {', '.join(stand_ins)}")
+        inspection = application.inspect(served, layout, {**env, **stand_ins})
+        application.report(inspection)
+        step.result = inspection.interface or "not possible in this build"
+    return inspection if served is plan else replace(inspection, interface=plan.interface)
 
 
 def _collect_static(

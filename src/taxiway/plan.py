@@ -120,8 +120,7 @@ def _choose_app(facts: AppFacts, settings: Settings) -> _Choice:
         for tier in facts.tiers:
             possible = choose(tier, _preferred(facts, settings))
             if len(possible) > 1:
-                key, variable, value = possible[0].setting
-                raise SeveralEntryPointsError([str(c) for c in possible], f'{key} = "{value}"', f"{variable}={value}")
+                raise SeveralEntryPointsError([str(c) for c in possible], *possible[0].settings)
             if possible:
                 chosen = _Choice.of(possible[0])
                 break

@@ -134,7 +134,8 @@ def test_settings_of_the_application_are_those_for_production(tree: Tree) -> Non
     found = django.look(Modules(tree(files)))
     assert found is not None
     assert found.settings("site.wsgi:application") == "site.live"
-    assert found.settings("site.asgi:application") == "site.dev"
+    assert found.settings("site.asgi:application") == "site.live"  # which names none
+    assert found.settings("gunicorn site.wsgi") == "site.live"
 
 
 def test_look(tree: Tree) -> None:

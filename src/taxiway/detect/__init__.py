@@ -1,7 +1,7 @@
 """Looking: the only reader of the application's files. Nothing of the application is imported here."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,7 +16,7 @@ from taxiway.detect.entry_points import Candidate, Found
 from taxiway.detect.modules import ASIDE, Modules
 from taxiway.detect.procfile import ProcessType
 from taxiway.errors import NoAppHomeError, SeveralEntryPointsError
-from taxiway.settings import Settings
+from taxiway.settings import Settings, import_string
 
 _LEVELS = 2  # of directories below the top, in which an application is looked for where the top has none
 _HARMLESS = {"test", "this", "antigravity"}  # modules of the standard library that nothing imports
@@ -69,11 +69,11 @@ class _Seen:
     script: Candidate | None
 
     @classmethod
-    def of(cls, home: Path) -> Self:
+    def of(cls, home: Path, told: Iterable[str] = ()) -> Self:
         modules = Modules(home)
         return cls(
             modules=modules,
-            django=django.look(modules),
+            django=django.look(modules, told),
             found=entry_points.look(modules),
             paste=declared.paste(home),
             script=declared.script(home, declared.SCRIPT),
@@ -103,7 +103,8 @@ def look(source: Path, settings: Settings) -> AppFacts:
         directories = sorted(p.name for p in source.iterdir() if p.is_dir() and not p.name.startswith("."))
         raise NoAppHomeError(settings.app_home, settings.origin("app_home"), directories)
     processes = procfile.look(source, *read_project(source))
-    seen = _Seen.of(home)
+    gunicorn_app = declared.gunicorn_app(source / "gunicorn.conf.py")
+    seen = _Seen.of(home, [import_string(app) for app in (settings.app, gunicorn_app) if app])
     is_told = settings.app or settings.app_file or settings.app_script or procfile.find(processes, procfile.WEB)
     if settings.origin("app_home") == "default" and not is_told and not seen.likeliest:
         seen = _below(home) or seen
@@ -114,7 +115,7 @@ def look(source: Path, settings: Settings) -> AppFacts:
         home=home.relative_to(source).as_posix(),
         top=tuple(sorted(p.name + "/" * p.is_dir() for p in home.iterdir() if not p.name.startswith("."))),
         dependencies=dependencies,
-        gunicorn_app=declared.gunicorn_app(source / "gunicorn.conf.py"),
+        gunicorn_app=gunicorn_app,
         processes=processes,
         told_script=declared.script(home, settings.app_script) if settings.app_script else None,
         told_file=declared.program(home, settings.app_file) if settings.app_file else None,

@@ -1,7 +1,7 @@
 """What the source of a Django project shows."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from taxiway.detect import syntax
@@ -22,31 +22,38 @@ class DjangoFacts:
     """Settings modules that the applications' own modules name: for the laptop, manage.py often names others."""
 
     def settings(self, app: str) -> str | None:
-        """Return the settings module with which an application runs."""
-        return self.settings_of.get(app, self.settings_module)
+        """Return the settings module with which an application runs, or a program that serves the project's."""
+        of_project = next((self.settings_of[a.app] for a in self.apps[:1] if a.app in self.settings_of), self.settings_module)
+        return self.settings_of.get(app, of_project)
 
 
-def look(modules: Modules) -> DjangoFacts | None:
-    """Read manage.py and, from there, the settings; None where this is no Django project."""
+def look(modules: Modules, told: Iterable[str] = ()) -> DjangoFacts | None:
+    """Read manage.py and, from there, the settings; None where this is no Django project.
+
+    Args:
+        modules: The application's modules.
+        told: Import strings of applications that are named elsewhere.
+    """
     manage = modules.get("manage")
-    told = _settings_module(manage) if manage else None
-    if manage and told is None and not _names_django(manage):
+    named = _settings_module(manage) if manage else None
+    if manage and named is None and not _names_django(manage):
         manage = None
-    places = [told.partition(".")[0]] if told else modules.packages()
+    places = [named.partition(".")[0]] if named else modules.packages()
     gateways = [m for place in places for kind in ("wsgi", "asgi") if (m := modules.get(f"{place}.{kind}"))]
     if manage is None:
         gateways = [m for m in (modules.get("wsgi"), modules.get("asgi"), *gateways) if m and _names_django(m)]
         if not gateways:
             return None
-    apps = list(_by_settings(modules, told)) if told else []
+    apps = list(_by_settings(modules, named)) if named else []
     for module in gateways:
         interface = module.name.rpartition(".")[2].upper()
         name = "application" if "application" in module.names or "app" not in module.names else "app"
         if interface not in {app.interface for app in apps}:
             app = f"{module.name}:{name}"
             apps.append(Candidate(app=app, file=module.file, line=0, what="Django", interface=interface, identity=app))
-    settings_of = {app.app: own for app in apps if (m := modules.get(app.app.partition(":")[0])) and (own := _settings_module(m))}
-    return DjangoFacts(settings_module=told, apps=tuple(apps), settings_of=settings_of)
+    served = {app: modules.get(app.partition(":")[0]) for app in (*(a.app for a in apps), *told)}
+    settings_of = {app: own for app, module in served.items() if module and (own := _settings_module(module))}
+    return DjangoFacts(settings_module=named, apps=tuple(apps), settings_of=settings_of)
 
 
 def _by_settings(modules: Modules, settings_module: str) -> Iterator[Candidate]:

@@ -114,13 +114,13 @@ class Candidate:
         return self.app.endswith("()")
 
     @property
-    def setting(self) -> tuple[str, str, str]:
-        """What to set to choose it: the setting's key, its variable, and the value."""
+    def settings(self) -> tuple[str, str]:
+        """What to set to choose it: in [tool.taxiway], or outside of it."""
         if self.interface == COMMAND:
-            return "processes.web", "a line in Procfile; TAXIWAY_PROCESS", self.app
+            return f"processes.web = '{self.app}'", f"in a Procfile: web: {self.app}"
         if self.interface == PYTHON:
-            return "app-file", "APP_FILE", self.app
-        return "app", "APP_MODULE", self.app
+            return f'app-file = "{self.app}"', f"APP_FILE={self.app}"
+        return f'app = "{self.app}"', f"APP_MODULE={self.app}"
 
     def __str__(self) -> str:
         """Write it for a message; what to set comes first."""
@@ -338,7 +338,7 @@ def _function(modules: Modules, module: Module, name: str) -> tuple[Module, ast.
     return None
 
 
-def _made_by(modules: Modules, module: Module, function: ast.FunctionDef) -> tuple[str | None, bool]:
+def _made_by(modules: Modules, module: Module, function: ast.FunctionDef, depth: int = 0) -> tuple[str | None, bool]:
     """Tell what the application that a function makes speaks, if its source shows that; else whether it makes something other."""
     made = [function.returns] if function.returns else []
     made += [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
@@ -347,6 +347,11 @@ def _made_by(modules: Modules, module: Module, function: ast.FunctionDef) -> tup
             return _FRAMEWORKS[framework], False
         if isinstance(value, ast.Attribute) and value.attr in _METHODS:
             return _METHODS[value.attr], False
+    for value in made:  # a function may leave it to another one
+        if isinstance(value, ast.Name) and depth < _DEPTH and (other := _function(modules, module, value.id)):
+            interface, _ = _made_by(modules, *other, depth + 1)
+            if interface and _FACTORY.fullmatch(other[1].name):
+                return interface, False
     return None, any(_root(module.origin(value)) in _OTHERS for value in made)
 
 

@@ -110,6 +110,7 @@ def _serves(module: Module, call: ast.Call) -> str | None:
     name = made.rpartition(".")[2]
     serves = {
         "serve_forever": True,
+        "listen": any(_root(b.value) == "tornado" for b in module.names.values() if isinstance(b.value, Imported)),
         "run": name in _RUNNING or made == "uvicorn.Server",
         "run_server": name in _RUNNING,
         "serve": made == "uvicorn.Server",
