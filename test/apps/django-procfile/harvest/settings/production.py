@@ -1,0 +1,4 @@
+from .base import *
+
+MIDDLEWARE = ["whitenoise.middleware.WhiteNoiseMiddleware"]
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
