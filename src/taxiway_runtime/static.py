@@ -1,6 +1,7 @@
-"""Static files in front of the application, for servers that serve none themselves; the application never sees their requests.
+"""Static files in front of the application, which never sees their requests.
 
-`taxiway.servers.static_files` writes the same rules for Apache, and test/image/test_static.py compares both.
+`taxiway.servers.apache_static` writes the same rules for Apache, which leaves only directories to this module, and
+test/image/test_static.py compares both.
 Sources: RFC 9110 (conditional requests, ranges, content codings), RFC 8246 (immutable).
 """
 
@@ -12,6 +13,7 @@ import stat
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import quote
 
 Header = Callable[[str], str]
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
@@ -28,6 +30,8 @@ IMMUTABLE = "public, max-age=31536000, immutable"  # a year: RFC 9111 knows no "
 SHORT = "public, max-age=60"
 TYPES = {"map": "application/json"}  # which Debian's list lacks
 DEFAULT_TYPE = "application/octet-stream"
+INDEX = "index.html"
+_QUERY = "!$%&'()*+,-./:;=?@_~"  # what a query may hold besides letters and digits: RFC 3986, 3.4
 _BLOCK = 64 * 1024
 _hashed = re.compile(HASHED)
 _range = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -61,27 +65,39 @@ class StaticFiles:
         self._places = sorted(places, key=lambda place: -len(place[0]))
         self._variants = variants
 
-    def answer(self, method: str, path: str, header: Header) -> Answer | None:
+    def answer(self, method: str, path: str, header: Header, query: str = "") -> Answer | None:
         """Answer a request; None where it is for the application.
 
         Args:
             method: The method.
             path: The decoded path.
             header: Gives a header of the request by its name in lower case; empty where there is none.
+            query: The query string, as it was sent.
         """
         path = re.sub("/{2,}", "/", path)
+        file, is_static = self._look(path)
+        is_directory = file is None and not path.endswith("/") and self._look(path + "/")[0] is not None
+        if (file or is_directory) and method not in {"GET", "HEAD"}:
+            return _plain("405 Method Not Allowed", ("Allow", "GET, HEAD"))
+        if file is not None:
+            return self._respond(method, file, header)
+        if is_directory:
+            # Relative to the request's own address: right for every scheme, host, port and prefix, and it leads nowhere else.
+            target = f"./{quote(os.fsencode(path.rpartition('/')[2]))}/" + (f"?{quote(query, _QUERY)}" if query else "")
+            return _plain("301 Moved Permanently", ("Location", target), ("Cache-Control", SHORT))
+        return _plain("404 Not Found") if is_static else None
+
+    def _look(self, path: str) -> tuple[str | None, bool]:
+        """Return a path's file, and whether a path without one is missing, rather than the application's."""
         for url, directory in self._places:
             if path.startswith(url):
-                file = _find(directory, path[len(url) :])
-                if file is not None:
-                    return self._respond(method, file, header)
-                if url != "/":
-                    return _plain("404 Not Found")
-        return None
+                relative = path[len(url) :]
+                if relative.endswith("/") or (not relative and url != "/"):  # / itself is the application's
+                    relative += INDEX
+                return _find(directory, relative), url != "/"
+        return None, False
 
     def _respond(self, method: str, file: str, header: Header) -> Answer:
-        if method not in {"GET", "HEAD"}:
-            return _plain("405 Method Not Allowed", ("Allow", "GET, HEAD"))
         headers = [
             ("Content-Type", media_type(file)),
             ("Cache-Control", IMMUTABLE if _hashed.search(os.path.basename(file)) else SHORT),
@@ -140,7 +156,7 @@ def wsgi(application: Application, files: StaticFiles) -> Application:
             value: str = environ.get("HTTP_" + name.upper().replace("-", "_"), "")
             return value
 
-        answer = files.answer(environ["REQUEST_METHOD"], path, header)
+        answer = files.answer(environ["REQUEST_METHOD"], path, header, environ.get("QUERY_STRING", ""))
         if answer is None:
             return application(environ, start_response)
         start_response(answer.status, answer.headers)
@@ -167,7 +183,8 @@ def asgi(application: AsgiApplication, files: StaticFiles) -> AsgiApplication:
                 wanted = name.encode("latin-1")
                 return ", ".join(value.decode("latin-1") for key, value in scope["headers"] if key.lower() == wanted)
 
-            answer = await asyncio.to_thread(files.answer, scope["method"], path, header)
+            query = scope["query_string"].decode("latin-1")
+            answer = await asyncio.to_thread(files.answer, scope["method"], path, header, query)
         if answer is None:
             await application(scope, receive, send)
             return

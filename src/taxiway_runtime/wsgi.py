@@ -1,4 +1,4 @@
-"""The WSGI application that every server runs: the user's, then `static` where the server serves no files, then `compose`."""
+"""The WSGI application that every server runs: the user's, then `static`, then `compose`."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from taxiway_runtime.loading import load_planned
 
 try:
     application, plan = load_planned(os.environ)
-    if plan["static"] and os.environ["TAXIWAY_SERVER"] != "mod_wsgi":  # Apache serves them itself
+    if plan["static"]:  # of them, Apache serves all but the index of a directory
         application = static.wsgi(application, static.from_plan(plan))
     application = compose.wsgi(application)
     error_log.show_django_errors()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import harness
 import pytest
@@ -37,7 +37,8 @@ cd /tls
 key='-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes'
 openssl req -x509 $key -keyout ca.key -out ca.pem -days 2 -subj '/CN=authority of a test'
 openssl req -new $key -keyout site.pem.key -out site.csr -subj /CN=site
-echo 'subjectAltName=DNS:blog.example.com,DNS:shop.example.com,DNS:raw.example.com,DNS:raw6.example.com' >extensions
+echo 'subjectAltName=DNS:blog.example.com,DNS:wiki.example.com,DNS:shop.example.com' >extensions
+sed -i 's/$/,DNS:raw.example.com,DNS:raw6.example.com/' extensions
 openssl x509 -req -in site.csr -CA ca.pem -CAkey ca.key -days 2 -extfile extensions -out site.pem
 chmod a+r *
 """
@@ -100,9 +101,10 @@ async def application(scope, receive, send):
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
         await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 """
-REQUIREMENTS = {"wsgi.py": "gunicorn\n", "asgi.py": "uvicorn\nwebsockets\n"}
-HOSTS = ("blog.example.com", "shop.example.com", "raw.example.com", "raw6.example.com")
-BLOG, SHOP, RAW, RAW6 = HOSTS
+REQUIREMENTS = {"wsgi.py": "gunicorn\nmod_wsgi\n", "asgi.py": "uvicorn\nwebsockets\n"}
+PROJECT = '[tool.taxiway]\nstatic = ["/docs/=docs", "/=root"]\n'
+BLOG, WIKI, SHOP, RAW, RAW6 = (f"{name}.example.com" for name in ("blog", "wiki", "shop", "raw", "raw6"))
+APPLICATIONS = {BLOG: ("wsgi.py", "gunicorn"), WIKI: ("wsgi.py", "mod_wsgi"), SHOP: ("asgi.py", "uvicorn")}
 KNOWN = (front_ends.FOR, front_ends.HOST, front_ends.PORT, front_ends.PROTO, front_ends.PREFIX, *front_ends.OTHERS)
 
 
@@ -148,6 +150,10 @@ def app_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
         source = tmp_path_factory.mktemp("application") / "source"
         source.mkdir()
         (source / file).write_text(text)
+        (source / "pyproject.toml").write_text(PROJECT)
+        for directory in ("docs", "docs/sub", "root/guide"):
+            (source / directory).mkdir(parents=True)
+            (source / directory / "index.html").write_text("a page")
         (source / "requirements.txt").write_text(REQUIREMENTS[file])
         images[file] = f"{harness.TEST_IMAGES}/front-ends-{file[:4]}"
         build = (
@@ -160,14 +166,25 @@ def app_images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
 
 
 @contextmanager
-def application(image: str, settings: str, tmp_path: Path) -> Iterator[int]:
+def application(image: str, server: str, settings: str, tmp_path: Path) -> Iterator[int]:
     """Start an application with settings as `taxiway proxy --settings` prints them; gives its port."""
     port = harness.free_port()
     file = tmp_path / f"{port}.env"
     file.write_text(settings)
-    with on_network("host", image, f"--env-file={file}", f"--env=PORT={port}", command=("/usr/libexec/s2i/run",)) as container:
+    variables = (f"--env-file={file}", f"--env=PORT={port}", f"--env=TAXIWAY_SERVER={server}")
+    with on_network("host", image, *variables, command=("/usr/libexec/s2i/run",)) as container:
         harness.Container(container.name, port).wait()
         yield port
+
+
+@contextmanager
+def applications(images: Mapping[str, str], settings: str, tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Start all applications; gives where each host's listens."""
+    with ExitStack() as stack:
+        yield {
+            host: f"127.0.0.1:{stack.enter_context(application(images[file], server, settings, tmp_path))}"
+            for host, (file, server) in APPLICATIONS.items()
+        }
 
 
 def write(kind: str, *options: str) -> str:
@@ -243,13 +260,12 @@ def upstreams(app_images: Mapping[str, str], tmp_path_factory: pytest.TempPathFa
     """Where each host's application listens: with settings from the command, and two recorders."""
     tmp_path = tmp_path_factory.mktemp("settings")
     settings = write("nginx", "--host=x", "--upstream=127.0.0.1:1", "--http-only", "--settings")
-    with ExitStack() as stack:
-        yield {
-            BLOG: f"127.0.0.1:{stack.enter_context(application(app_images['wsgi.py'], settings, tmp_path))}",
-            SHOP: f"127.0.0.1:{stack.enter_context(application(app_images['asgi.py'], settings, tmp_path))}",
-            RAW: f"127.0.0.1:{stack.enter_context(raw_http.recorder('127.0.0.1'))}",
-            RAW6: f"[::1]:{stack.enter_context(raw_http.recorder('::1'))}",
-        }
+    with (
+        applications(app_images, settings, tmp_path) as found,
+        raw_http.recorder("127.0.0.1") as port,
+        raw_http.recorder("::1") as port6,
+    ):
+        yield found | {RAW: f"127.0.0.1:{port}", RAW6: f"[::1]:{port6}"}
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -264,7 +280,7 @@ def get(front: Front, host: str, path: str = "/", *headers: str) -> Answer:
     return front.https.get(path, f"{host}:{front.https.port}", *headers, name=host)
 
 
-@pytest.mark.parametrize("host", [BLOG, SHOP])
+@pytest.mark.parametrize("host", APPLICATIONS)
 def test_application_knows_its_url_and_its_client(front: Front, host: str) -> None:
     told = get(front, host, "/a%20page?x=1&y=%2F").data
     assert told["url"] == f"{front.url(host)}/a%20page?x=1&y=%2F"
@@ -300,7 +316,7 @@ def test_headers_of_the_client_have_no_effect(front: Front, evil: str) -> None:
     plain = received(get(front, RAW))
     for spelled in raw_http.spellings(KNOWN):
         half = len(spelled) // 2  # the front ends take about 100 headers
-        for host, names in itertools.product((BLOG, SHOP, RAW), (spelled[:half], spelled[half:])):
+        for host, names in itertools.product((*APPLICATIONS, RAW), (spelled[:half], spelled[half:])):
             lines = [f"{name}: {evil}" for name in names for _ in range(2)]
             answer = get(front, host, "/", *lines)
             if front.kind == "apache" and "_" in "".join(names):  # it can't take headers away by a pattern, and refuses these
@@ -320,7 +336,7 @@ def test_a_trusted_header_has_one_value_whatever_the_client_sends(front: Front, 
         assert received(get(front, RAW, "/", f"Connection: {connection}")) == plain, connection
 
 
-@pytest.mark.parametrize("host", [BLOG, SHOP, RAW])
+@pytest.mark.parametrize("host", [*APPLICATIONS, RAW])
 def test_the_name_is_the_sites_own_however_it_is_written(front: Front, host: str) -> None:
     """Either the front end refuses, or the application sees the site's own name and port."""
 
@@ -396,7 +412,7 @@ def test_large_body_is_refused(front: Front) -> None:
     assert front.https.send(raw_http.request("POST", "/", *lines, "Connection: close"), RAW).status == 413
 
 
-@pytest.mark.parametrize("host", [BLOG, RAW, RAW6])
+@pytest.mark.parametrize("host", [BLOG, WIKI, RAW, RAW6])
 def test_bodies_get_through(front: Front, host: str) -> None:
     """With a length and chunked, to IPv4 and IPv6."""
     body = b"x" * 100_000
@@ -421,6 +437,27 @@ def test_encoded_paths_arrive_as_they_were_sent(front: Front) -> None:
         assert get(front, RAW, path).data["path"] == path
 
 
+@pytest.mark.parametrize("host", APPLICATIONS)
+def test_directories_are_redirected_within_the_site(front: Front, host: str) -> None:
+    """Static directories: by Apache with mod_wsgi, by the server's own process elsewhere."""
+    for path in ("/docs", "/docs/sub", "/guide", "//docs", "/docs?x=1", "//guide?y=//evil.example"):
+        answer = get(front, host, path)
+        assert answer.status == 301, answer
+        target = urljoin(front.url(host) + path, answer.headers["location"])
+        name, _, query = path.partition("?")
+        # urljoin makes one slash of two, browsers don't; both addresses are the page's.
+        assert target == f"{front.url(host)}{name.replace('//', '/')}/" + (f"?{query}" if query else "")
+        assert get(front, host, target.removeprefix(front.url(host))).body == "a page"
+    for path in (
+        "//evil.example/..",
+        "//evil.example/%2e%2e",
+        "/docs//evil.example",
+        "/\\evil.example",
+        "/docs/..//evil.example",
+    ):
+        assert "location" not in get(front, host, path).headers, path
+
+
 def test_http2(front: Front) -> None:
     """As a browser: HTTP/2 outside, HTTP/1.1 to the application."""
     resolve = ("--resolve", f"{BLOG}:{front.https.port}:127.0.0.1")
@@ -439,11 +476,8 @@ def mounted(app_images: Mapping[str, str], tmp_path_factory: pytest.TempPathFact
     tmp_path = tmp_path_factory.mktemp("mounted")
     inner = ("--host=x", "--upstream=127.0.0.1:1", "--http-only", "--prefix=/blog-2.0", "--behind-proxy=127.0.0.1")
     settings = write("nginx", *inner, "--settings")
-    with ExitStack() as stack, raw_http.recorder("127.0.0.1") as port:
-        found = {RAW: f"127.0.0.1:{port}"}
-        for host, file in ((BLOG, "wsgi.py"), (SHOP, "asgi.py")):
-            found[host] = f"127.0.0.1:{stack.enter_context(application(app_images[file], settings, tmp_path))}"
-        yield found
+    with applications(app_images, settings, tmp_path) as found, raw_http.recorder("127.0.0.1") as port:
+        yield found | {RAW: f"127.0.0.1:{port}"}
 
 
 @dataclass(frozen=True)
@@ -464,7 +498,7 @@ def row(request: pytest.FixtureRequest, fronts: Fronts, mounted: Mapping[str, st
             yield Row(edge, inner)
 
 
-@pytest.mark.parametrize("host", [BLOG, SHOP])
+@pytest.mark.parametrize("host", APPLICATIONS)
 def test_two_in_a_row(row: Row, host: str) -> None:
     """The application sees the first one's public URL, and its client."""
     spoofed = (
@@ -479,12 +513,15 @@ def test_two_in_a_row(row: Row, host: str) -> None:
         assert told["REMOTE_ADDR"] == CLIENT
         assert told["SERVER_PORT"] == str(row.edge.https.port)
         assert told["SCRIPT_NAME"] == "/blog-2.0"
+    location = get(row.edge, host, "/blog-2.0/docs").headers["location"]
+    assert urljoin(f"{row.edge.url(host)}/blog-2.0/docs", location) == f"{row.edge.url(host)}/blog-2.0/docs/"
+    assert get(row.edge, host, "/blog-2.0/docs/").body == "a page"
     assert get(row.edge, host, "/blog-2.0").headers["location"] == "/blog-2.0/"
     assert get(row.edge, host, "/blog-2.0s").status == 404
     assert get(row.edge, host, "/").status == 404
 
 
-@pytest.mark.parametrize("host", [BLOG, SHOP])
+@pytest.mark.parametrize("host", APPLICATIONS)
 def test_second_in_a_row_believes_the_first_alone(row: Row, host: str) -> None:
     plain = row.inner.http.get("/blog-2.0/", host).data
     assert plain["url"] == f"{row.inner.url(host)}/blog-2.0/"
@@ -533,7 +570,9 @@ class DefaultPorts:
 def default_ports(fronts: Fronts, app_images: Mapping[str, str]) -> Iterator[DefaultPorts]:
     settings = write("nginx", f"--host={BLOG}", "--upstream=127.0.0.1:8080", "--http-only", "--settings")
     variables = tuple(f"--env={line}" for line in settings.split())
-    with on_network("none", app_images["wsgi.py"], *variables, command=("/usr/libexec/s2i/run",)) as container:
+    with on_network(
+        "none", app_images["wsgi.py"], *variables, "--env=TAXIWAY_SERVER=gunicorn", command=("/usr/libexec/s2i/run",)
+    ) as container:
         harness.wait_for(lambda: "Listening at" in container.logs() or None, harness.START_TIMEOUT_S)
         yield DefaultPorts(fronts, container.name, 8080)
 

@@ -62,12 +62,18 @@ def part(content_range: str, size: int) -> dict[str, str]:
     return TEXT | {"content-range": content_range, "content-length": str(size)}
 
 
+def moved(location: str) -> dict[str, str]:
+    """The headers of a redirect."""
+    return {"cache-control": SHORT, "content-length": "0", "location": location}
+
+
 def unchanged(sent: Mapping[str, str]) -> dict[str, str]:
     """The headers that say a file is as it was."""
     return {name: value for name, value in sent.items() if name not in {"content-type", "content-length"}}
 
 
 TEXT = headers(10, "text/plain; charset=utf-8")
+INDEX = headers(10, "text/html; charset=utf-8")
 TEN = b"0123456789"
 APP = {"content-type": "text/plain"}
 # Of errors, the status counts; the body where the table has one.
@@ -116,6 +122,25 @@ FILES: list[tuple[str, dict[str, str], int, dict[str, str], bytes | None]] = [
     ("/static/sub", {}, 404, {}, None),
     ("/static/sub/", {}, 404, {}, None),
     ("/static/ten.txt/", {}, 404, {}, None),
+    ("/static/docs/none/", {}, 404, {}, None),
+    ("/static/linked/", {}, 404, {}, None),
+    ("/static/linked", {}, 404, {}, None),
+    ("/static//evil.example/..", {}, 404, {}, None),
+    ("/static//evil.example/%2e%2e", {}, 404, {}, None),
+    # Directories with an index; the redirect is relative, so that it is right behind every proxy and leads nowhere else
+    ("/static/docs/", {}, 200, INDEX, TEN),
+    ("/static/docs/?x=1", {"If-None-Match": INDEX["etag"]}, 304, unchanged(INDEX), b""),
+    ("/static/docs", {}, 301, moved("./docs/"), b""),
+    ("//static//docs", {}, 301, moved("./docs/"), b""),
+    ("/static/docs?x=1&y=//evil.example", {}, 301, moved("./docs/?x=1&y=//evil.example"), b""),
+    ("/static/docs/a:%20%C3%BC", {}, 301, moved("./a%3A%20%C3%BC/"), b""),
+    ("/guide", {}, 301, moved("./guide/"), b""),
+    ("/guide/", {}, 200, INDEX, TEN),
+    ("//guide", {}, 301, moved("./guide/"), b""),
+    ("/manual", {}, 301, moved("./manual/"), b""),
+    ("/manual/", {}, 200, INDEX, TEN),
+    ("//evil.example/..", {}, 200, APP, b"application"),
+    ("/", {}, 200, APP, b"application"),  # whatever root/index.html is
     ("/static/ten.txt/more", {}, 404, {}, None),
     ("/static/.env", {}, 404, {}, None),
     ("/static/.hidden/x.txt", {}, 404, {}, None),
@@ -127,7 +152,13 @@ FILES: list[tuple[str, dict[str, str], int, dict[str, str], bytes | None]] = [
     ("/static/%00", {}, 404, {}, None),
     ("/static/" + "x" * 300, {}, 404, {}, None),
 ]
-METHODS = [("HEAD", "/static/app.css", 200, css(*PLAIN)), ("HEAD", "/static/none", 404, {}), ("POST", "/static/ten.txt", 405, {})]
+METHODS = [
+    ("HEAD", "/static/app.css", 200, css(*PLAIN)),
+    ("HEAD", "/static/none", 404, {}),
+    ("HEAD", "/static/docs", 301, moved("./docs/")),  # Apache drops a length of 0
+    ("POST", "/static/docs", 405, {}),
+    ("POST", "/static/ten.txt", 405, {}),
+]
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +168,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written: dict[str, str | bytes] = {
         "wsgi.py": WSGI_APP,
         "asgi.py": ASGI_APP,
-        "pyproject.toml": '[tool.taxiway]\nstatic = ["/static/=public", "/=root"]\n',
+        "pyproject.toml": '[tool.taxiway]\nstatic = ["/static/=public", "/=root", "/manual/=public/docs"]\n',
         "secret/secret.txt": "SECRET",
         "root/robots.txt": TEN,
         "root/.env": "SECRET",
@@ -149,6 +180,9 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "public/.hidden/x.txt": "SECRET",
         **dict.fromkeys(("public/chunk-3f2a1b9c.js", "public/report-20240131.txt", "public/app.js.map"), "{}"),
         **dict.fromkeys(("public/ten.txt", "public/a.tar.gz", "public/sub/b.txt", "public/sub/ü n.txt"), TEN),
+        **dict.fromkeys(
+            ("public/docs/index.html", "public/docs/a: ü/index.html", "root/guide/index.html", "root/index.html"), TEN
+        ),
     }
     for name, content in written.items():
         path = top / name
@@ -157,6 +191,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
         os.utime(path, (MODIFIED, MODIFIED))
     (top / "public/link.txt").symlink_to("../secret/secret.txt")
     (top / "public/links").symlink_to("../secret")
+    (top / "public/linked").symlink_to("docs")
     return top
 
 
@@ -217,6 +252,7 @@ def test_methods(running: Container) -> None:
     for method, path, status, expected in METHODS:
         found = ask(running, method, path, {})
         assert found[0] == status, (method, path, found)
+        found[1].setdefault("content-length", "0")
         assert status >= 400 or (found[1], found[2]) == (expected, b""), (method, path, found)
 
 

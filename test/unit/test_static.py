@@ -103,6 +103,15 @@ def test_media_type(name: str, expected: str) -> None:
         ("/static/\0", "404"),
         ("/static/" + "x" * 300, "404"),
         ("/static", "application"),
+        ("/static/docs/", "index"),
+        ("/static//docs", "301 ./docs/"),
+        ("/static/docs/a:\udcff", "301 ./a%3A%FF/"),
+        ("/static/links/", "404"),
+        ("/static/links", "404"),
+        ("/guide", "301 ./guide/"),
+        ("/guide/", "guide"),
+        ("//evil.example/..", "application"),
+        ("/", "application"),
         ("/top.txt", "top"),
         ("/.top", "application"),
         ("/none", "application"),
@@ -110,12 +119,25 @@ def test_media_type(name: str, expected: str) -> None:
 )
 def test_places(path: str, found: str, tree: Tree) -> None:
     top = tree({"public/a.css": "public", "admin/a.css": "admin", "top/top.txt": "top", "top/.top": "", "public/admin/b": ""})
-    files = StaticFiles([("/static", f"{top}/public"), ("/", f"{top}/top"), ("/static/admin/", f"{top}/admin")], "/none")
+    tree(
+        {
+            "public/docs/index.html": "index",
+            "public/docs/a:\udcff/index.html": "",
+            "guide/index.html": "guide",
+            "top/index.html": "",
+        }
+    )
+    (top / "public/links").symlink_to("docs")
+    files = StaticFiles(
+        [("/static", f"{top}/public"), ("/", f"{top}/top"), ("/static/admin/", f"{top}/admin"), ("/guide", f"{top}/guide")],
+        "/none",
+    )
     answer = files.answer("GET", path, lambda _: "")
     if answer is None:
         assert found == "application"
     elif answer.file is None:
-        assert answer.status.startswith(found)
+        location = "".join(f" {value}" for name, value in answer.headers if name == "Location")
+        assert answer.status[:3] + location == found
     else:
         with answer.file:
             assert answer.file.read().decode() == found
@@ -138,3 +160,13 @@ def test_compress(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     assert written == [variant]
     static_files.remove(variants)
     assert not Path(variants).exists()
+
+
+def test_a_redirect_keeps_the_query_and_nothing_that_could_end_a_header(tree: Tree) -> None:
+    top = tree({"docs/index.html": ""})
+    answer = StaticFiles([("/docs/", f"{top}/docs")], "/none").answer(
+        "GET", "/docs", lambda _: "", "x=%2F&y=//b\r\nSet-Cookie: a\xe9"
+    )
+    assert answer
+    assert answer.status == "301 Moved Permanently"
+    assert ("Location", "./docs/?x=%2F&y=//b%0D%0ASet-Cookie:%20a%C3%A9") in answer.headers

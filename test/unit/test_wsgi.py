@@ -33,7 +33,8 @@ ASK_ASYNC = """\
 def ask(path):
     body = []
     async def send(message): body.append(message.get("body", b""))
-    scope = {"type": "http", "method": "GET", "path": "/sub" + path, "root_path": "/sub", "headers": [(b"host", b"x")]}
+    scope = {"type": "http", "method": "GET", "path": "/sub" + path, "root_path": "/sub", "query_string": b""}
+    scope["headers"] = [(b"host", b"x")]
     asyncio.run(module.application(scope, None, send))
     return b"".join(body)
 """
@@ -72,7 +73,7 @@ APP = "the application's"
     ("plan", "answers"),
     [
         ({"server": "gunicorn", "static": []}, [APP, APP, APP]),
-        ({"server": "mod_wsgi", "static": STATIC}, [APP, APP, APP]),  # Apache serves them itself
+        ({"server": "mod_wsgi", "static": STATIC}, ["a file's", "", APP]),
         ({"server": "gunicorn", "static": STATIC}, ["a file's", "", APP]),
     ],
 )

@@ -1,4 +1,4 @@
-"""Apache's rules for static files: the same answers as `taxiway_runtime.static` gives for the other servers.
+"""Apache's rules for static files: the same answers as `taxiway_runtime.static` gives, which is left with directories.
 
 Everything is a rule of mod_rewrite for the whole server, in the phase before Apache maps an address to a file, so that no
 `.htaccess`, index, listing or redirect to a directory comes into it. mod_rewrite heeds such rules only in a virtual host that
@@ -78,6 +78,8 @@ def _place(url: str, directory: str, variants: str) -> Iterable[str]:
         yield 'RewriteRule "^" - [R=404,L]'
     yield rf'RewriteRule "^{pattern}(.*[?]|(.*/)?\.)" - {missing}'
     # -F asks Apache itself, whom Options forbids symbolic links.
+    yield f'RewriteCond "{path}/$1" -d'  # for taxiway_runtime.static: Apache's own redirects tell the container's address
+    yield f'RewriteRule "^{pattern}(.*)$" - [L]'
     yield f'RewriteCond "{path}/$1" !-f [OR]'
     yield f'RewriteCond "{path}/$1" !-F'
     yield f'RewriteRule "^{pattern}(.*)$" - {missing}'
@@ -91,8 +93,6 @@ def _place(url: str, directory: str, variants: str) -> Iterable[str]:
     yield f'RewriteCond "{variant % ENCODINGS[-1]}" -f'
     yield f'RewriteRule "^{pattern}(.+)$" "{path}/$1" [E={_ENV}:1,E=TAXIWAY_VARIANTS:1,L]'
     yield f'RewriteRule "^{pattern}(.+)$" "{path}/$1" [E={_ENV}:1,L]'
-    if url != "/":
-        yield f'Alias "{url}" "{directory}/"'  # for virtual hosts of the user's own
 
 
 def _allowed(directory: str) -> Iterable[str]:

@@ -98,6 +98,7 @@ def _apache_configuration(graceful_timeout_s: int) -> str:
         f"GracefulShutdownTimeout {graceful_timeout_s}\n"
         "LimitRequestLine 16384\n"
         "LimitRequestFieldSize 16384\n"
-        "# The redirect from /dir to /dir/ would tell the container's own scheme and port.\n"
+        "# Directories are for taxiway_runtime.static: Apache's redirects tell the container's own address.\n"
         "DirectorySlash Off\n"
+        "DirectoryIndex disabled\n"
     )
