@@ -10,11 +10,14 @@ from collections.abc import Callable
 
 IMPORT_FAILED = 3  # as gunicorn ends
 _PAUSE_S = 1.0  # before a process that died is replaced
+_sockets: list[socket.socket] = []
 
 
 def sockets() -> list[socket.socket]:
     """Return the sockets that `taxiway start` has bound; none where the user's own arguments say where to listen."""
-    return [socket.socket(fileno=int(number)) for number in os.environ.get("TAXIWAY_SOCKETS", "").split()]
+    if not _sockets:
+        _sockets.extend(socket.socket(fileno=int(number)) for number in os.environ.get("TAXIWAY_SOCKETS", "").split())
+    return _sockets
 
 
 def serve(run: Callable[[Callable[[], None]], None], processes: int) -> None:
@@ -83,5 +86,7 @@ class _Parent:
 
     def _stop(self, *_: object) -> None:
         self.stopping = True
+        for each in _sockets:
+            each.close()  # once the processes stop listening, nobody does
         for pid in self.ready:
             os.kill(pid, signal.SIGTERM)

@@ -31,7 +31,6 @@ def command(launch: Launch) -> Command:
         ("--harakiri", str(settings.request_timeout)),
         ("--worker-reload-mercy", str(settings.graceful_timeout)),
         ("--buffer-size", "65535"),  # the request's head; a connection with a longer one is reset
-        ("--limit-post", str(settings.max_body)),
         ("--lazy-apps",),  # imported after the fork, as elsewhere
         ("--single-interpreter",),
         ("--enable-threads",),

@@ -25,7 +25,7 @@ def command(launch: Launch) -> Command:
             f"--threads={launch.size.threads}",
             "--connection-limit=500",  # its 100 are few behind a proxy that keeps connections open
             "--channel-timeout=120",
-            f"--max-request-body-size={settings.max_body}",
+            f"--max-request-body-size={settings.max_body + 1}",  # it refuses what has just this size
             "--max-request-header-size=65536",
             "--ident=",
             *own,
