@@ -8,11 +8,11 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Any
 
 Wsgi = Callable[..., Iterable[bytes]]
-Asgi = Callable[..., Awaitable[None]]
+Asgi = Callable[..., Coroutine[Any, Any, None]]
 
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.=+/")
 _LONGEST_ID = 128

@@ -4,9 +4,10 @@ import os
 from types import ModuleType
 from typing import Any
 
-from taxiway_runtime import access_log, limits, proxy
+from taxiway_runtime import access_log, error_log, limits, proxy
 
 _WITHOUT_LOG = ("waitress",)
+_WITHOUT_ANSWER = ("uwsgi",)  # to a request where the application fails
 
 
 def _compose(application: Any, interface: str) -> Any:
@@ -16,8 +17,11 @@ def _compose(application: Any, interface: str) -> Any:
     if limit := int(os.environ.get("TAXIWAY_MAX_BODY") or 0):
         application = layer(limits)(application, limit)
     as_json = os.environ.get("TAXIWAY_LOG_FORMAT") == "json"
-    if as_json or os.environ.get("TAXIWAY_SERVER") in _WITHOUT_LOG:
+    server = os.environ.get("TAXIWAY_SERVER")
+    if as_json or server in _WITHOUT_LOG:
         application = layer(access_log)(application, as_json=as_json)
+    if server in _WITHOUT_ANSWER:
+        application = error_log.answer_errors(application)
     return layer(proxy)(application, proxy.read_policy(os.environ))
 
 

@@ -2,6 +2,34 @@
 
 import logging
 import sys
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def answer_errors(application: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    """Answer 500 where a WSGI application fails before its answer: uWSGI only closes the connection."""
+
+    def answering(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        started = False
+
+        def begin(*arguments: Any) -> Any:
+            nonlocal started
+            started = True
+            return start_response(*arguments)
+
+        try:
+            return application(environ, begin)
+        except Exception:
+            if started:
+                raise
+            traceback.print_exc()
+        text = b"Internal Server Error\n"
+        headers = [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(text)))]
+        start_response("500 Internal Server Error", headers)
+        return [text]
+
+    return answering
 
 
 def show_django_errors() -> None:

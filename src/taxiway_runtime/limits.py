@@ -1,10 +1,10 @@
 """The largest request body that reaches the application, on every server: `TAXIWAY_MAX_BODY`, in bytes."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 Wsgi = Callable[..., Iterable[bytes]]
-Asgi = Callable[..., Awaitable[None]]
+Asgi = Callable[..., Coroutine[Any, Any, None]]
 
 _TEXT = b"The request's body is larger than this server accepts.\n"
 _HEADERS = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(_TEXT))), ("Connection", "close"))
