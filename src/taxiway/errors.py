@@ -231,8 +231,11 @@ class NoEntryPointError(TaxiwayError):
     code = "no-entry-point"
     exit_status = 3
 
-    def __init__(self, looked_for: Sequence[str], found: Sequence[str], rejected: Sequence[str] = ()) -> None:
-        unusable = f"\nFound, but not to be started as it is:{_listing(rejected)}" if rejected else ""
+    def __init__(
+        self, looked_for: Sequence[str], found: Sequence[str], rejected: Sequence[str] = (), aside: Sequence[str] = ()
+    ) -> None:
+        unusable = f"\nNot looked into: {', '.join(aside)}." if aside else ""
+        unusable += f"\nFound, but not to be started as it is:{_listing(rejected)}" if rejected else ""
         super().__init__(
             "Couldn't work out how to start the application.\n"
             f"Looked for:{_listing(looked_for)}\n"

@@ -127,7 +127,7 @@ def _choose_app(facts: AppFacts, settings: Settings) -> _Choice:
     if chosen is None and facts.notebooks:
         chosen = _notebook(facts)
     if chosen is None:
-        raise NoEntryPointError(_LOOKED_FOR, facts.top, facts.rejected)
+        raise NoEntryPointError(_LOOKED_FOR, facts.top, facts.rejected, facts.aside)
     same = {chosen.app} | {c.app for c in found for o in found if o.app == chosen.app and c.identity == o.identity}
     others = [*certain, *map(_Choice.of, found)]
     hint = next((c.interface for c in found if c.app == chosen.app), None)

@@ -200,6 +200,7 @@ def test_a_script_without_run_bit_or_first_line(tree: Tree) -> None:
 def test_paste(tree: Tree, files: dict[str, str], expected: str | None) -> None:
     found = declared.paste(tree(files))
     assert (found and found.origin) == expected
+    assert bool(found and found.warning) == ("development" in (expected or ""))
 
 
 FLASK = "app = Flask('a')\n"

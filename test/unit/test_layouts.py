@@ -83,6 +83,28 @@ GUARD = "if __name__ == '__main__':\n    "
             "app:app",
             "WSGI",
         ),
+        # What .flaskenv names, where several could be it.
+        (
+            {
+                ".flaskenv": "# for flask run\nexport FLASK_APP='blog.py'\n",
+                "blog.py": "from flask import Flask\napp = Flask('blog')\n",
+                "app.py": "from flask import Flask\napp = Flask('other')\n",
+            },
+            ".",
+            "blog:app",
+            "WSGI",
+        ),
+        ({".flaskenv": "FLASK_APP=shop:two\n", "shop.py": "one = Flask('a')\ntwo = Flask('b')\n"}, ".", "shop:two", "WSGI"),
+        (
+            {
+                ".flaskenv": "FLASK_APP=shop:make_app('x')\n",
+                "shop/__init__.py": "from flask import Flask\ndef create_app(): return Flask('a')\ndef make_app(name=''): return Flask('b')\n",
+            },
+            ".",
+            "shop:make_app()",
+            "WSGI",
+        ),
+        ({".flaskenv": "FLASK_APP=gone.py\nFLASK_DEBUG=1\n", "app.py": "app = Flask('a')\n"}, ".", "app:app", "WSGI"),
         # FastAPI: bigger applications; the full-stack template; a module below `api`.
         (
             {
@@ -223,6 +245,14 @@ def test_layout(tree: Tree, files: dict[str, str], home: str, app: str, interfac
     [
         ({"demo/__init__.py": "", "demo/cli.py": "import click\n@click.command()\ndef app(): ...\n"}, "no-entry-point"),
         ({"bot.py": "import discord\napp = discord.Client()\n" + GUARD + "app.run('x')\n"}, "no-entry-point"),
+        # Two directories; one has the name of a package that its module imports.
+        (
+            {
+                "marshmallow/app.py": "from marshmallow import Schema\napp = Flask('a')\n",
+                "pydantic/app.py": "from pydantic import BaseModel\napp = Flask('b')\n",
+            },
+            "several-entry-points",
+        ),
         ({"train.py": "import torch\nmodel = torch.nn.Linear(1, 1)\n"}, "no-entry-point"),
         ({"services/a/main.py": "app = FastAPI()\n", "services/b/main.py": "app = FastAPI()\n"}, "several-entry-points"),
     ],

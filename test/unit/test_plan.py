@@ -331,7 +331,7 @@ def test_asgi(tree: Tree, files: dict[str, str], environ: dict[str, str], app: s
 
 def test_nothing_to_start(tree: Tree) -> None:
     with pytest.raises(NoEntryPointError) as caught:
-        plan(tree({"totals.py": "def create_app(config): ...\n", "data/": "", ".env": ""}))
+        plan(tree({"totals.py": "def create_app(config): ...\n", "data/": "", ".env": "", "tests/": "", "docs/": ""}))
     assert str(caught.value) == (
         "Couldn't work out how to start the application.\n"
         "Looked for:\n"
@@ -340,7 +340,8 @@ def test_nothing_to_start(tree: Tree) -> None:
         "  wsgi.py, asgi.py, app.py, application.py, main.py and other modules and packages\n"
         "    with an object of a web framework, a function or create_app()\n"
         "  programs that listen by themselves; Streamlit, Gradio, notebooks\n"
-        "Found at the top of the source: data/, totals.py.\n"
+        "Found at the top of the source: data/, docs/, tests/, totals.py.\n"
+        "Not looked into: docs, tests.\n"
         "Found, but not to be started as it is:\n"
         "  totals:create_app() in totals.py line 1 can't be called without config\n\n"
         "Add one of those, or name the WSGI or ASGI callable, for example:\n"

@@ -43,6 +43,8 @@ class AppFacts:
     django: DjangoFacts | None
     tiers: tuple[tuple[Candidate, ...], ...]
     """What else could be the application; an earlier tier is more likely than a later one."""
+    aside: tuple[str, ...]
+    """Directories at the top that aren't looked into."""
     rejected: tuple[str, ...]
     """What looks like an application, but can't be started."""
     notebooks: tuple[str, ...]
@@ -74,7 +76,7 @@ class _Seen:
         return cls(
             modules=modules,
             django=django.look(modules, told),
-            found=entry_points.look(modules),
+            found=entry_points.look(modules, declared.flask_app(home)),
             paste=declared.paste(home),
             script=declared.script(home, declared.SCRIPT),
         )
@@ -122,6 +124,7 @@ def look(source: Path, settings: Settings) -> AppFacts:
         script=seen.script,
         django=seen.django,
         tiers=(first, *filter(None, [(seen.paste,) if seen.paste else ()]), *rest),
+        aside=tuple(sorted(p.name for p in home.iterdir() if p.is_dir() and p.name in ASIDE)),
         rejected=seen.found.rejected,
         notebooks=tuple(sorted(path.name for path in home.glob("*.ipynb"))),
         warnings=tuple(_hidden(seen.modules, dependencies.pinned if dependencies else None)),

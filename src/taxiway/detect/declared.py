@@ -30,7 +30,24 @@ def paste(home: Path) -> Candidate | None:
             continue
         for section in ("composite:main", "pipeline:main", "app:main"):
             if parser.has_section(section):
-                return Candidate(app=name, file=name, line=0, what=f"[{section}]", interface=WSGI, identity=name)
+                what = f"[{section}]"
+                warning = f"{name} is for development; add production.ini." if name.startswith("development") else ""
+                return Candidate(app=name, file=name, line=0, what=what, interface=WSGI, identity=name, warning=warning)
+    return None
+
+
+def flask_app(home: Path) -> str | None:
+    """Return FLASK_APP of .flaskenv as `module` or `module:name` (Flask's documentation, "Application Discovery")."""
+    try:
+        lines = (home / ".flaskenv").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return None
+    for line in lines:
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and name.strip() == "FLASK_APP":
+            file, _, attribute = value.strip().strip("\"'").partition(":")
+            module = file.removesuffix(".py").replace("/", ".").strip(".")
+            return f"{module}:{attribute.partition('(')[0]}" if attribute else module
     return None
 
 

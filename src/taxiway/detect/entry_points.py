@@ -137,12 +137,16 @@ class Found:
     """What looks like an application and can't be started, with the reason."""
 
 
-def look(modules: Modules) -> Found:
+def look(modules: Modules, told: str | None = None) -> Found:
     """Find candidates, the likeliest first.
 
     wsgi.py and asgi.py; app.py, application.py and main.py; other usual names at the top; all others there; packages, their wsgi
     and asgi modules first. Only if all these have none: all other modules of the packages; and programs that listen when they are
     run as a script.
+
+    Args:
+        modules: The application's modules.
+        told: A module, or module:name, that the source says is the application's; it goes before all.
     """
     top = {m.name: m for m in modules.top_level() if not _NOT_STARTED.fullmatch(m.name)}
     packages = modules.packages()
@@ -162,6 +166,11 @@ def look(modules: Modules) -> Found:
     if not any(tiers):
         tiers.append(_candidates(modules, (m for p in packages for m in modules.below(p)), unusual=True))
         tiers += [_programs(modules, some) for some in (first, second, others)]
+    if told and (module := modules.get(told.partition(":")[0])):
+        name = told.partition(":")[2]
+        tiers.insert(
+            0, [c for c in _candidates(modules, [module], imports=True) if c.name.removesuffix("()") == name or not name]
+        )
     seen = dict.fromkeys(gateways + first + second + others + own_gateways + usual)
     return Found(tiers=tuple(map(tuple, tiers)), rejected=tuple(_rejected(seen)))
 

@@ -135,7 +135,9 @@ class Modules:
 
     def packages(self) -> list[str]:
         """Name the packages at the top that may hold the application."""
-        directories = (p for top in self.tops for p in top.iterdir() if p.name.isidentifier() and p.name not in ASIDE)
+        directories = (
+            p for top in self.tops for p in top.iterdir() if p.is_dir() and p.name.isidentifier() and p.name not in ASIDE
+        )
         return sorted({p.name for p in directories if (p / "__init__.py").is_file() or _is_namespace(p)})
 
     def files(self) -> dict[str, list[str]]:
@@ -199,10 +201,11 @@ class Modules:
 
 def _is_namespace(directory: Path) -> bool:
     """Tell whether modules of a directory without __init__.py import each other as a package's (PEP 420)."""
+    inner = {path.stem for path in directory.iterdir()}
     trees = filter(None, map(syntax.parse, directory.glob("*.py")))
-    return any(
-        node.level > 0 or (node.module or "").partition(".")[0] == directory.name
-        for tree in trees
-        for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom)
-    )
+    for node in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)):
+        root, _, rest = (node.module or "").partition(".")
+        names = {rest.partition(".")[0]} if rest else {alias.name for alias in node.names}
+        if node.level > 0 or (root == directory.name and names & inner):  # an installed package may have the same name
+            return True
+    return False
