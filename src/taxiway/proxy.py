@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from taxiway.errors import BadProxyPolicyError
+from taxiway.launch_plan import PROGRAMS
 from taxiway.settings import MIDDLEWARE, NATIVE, Settings
 
 if TYPE_CHECKING:
@@ -104,6 +105,19 @@ def decide(settings: Settings, server: str) -> Policy:
     if problems:
         raise BadProxyPolicyError(problems)
     return policy
+
+
+def warnings(policy: Policy, server: str, interface: str) -> Iterator[str]:
+    """Yield what the user has to know about a policy when the application starts."""
+    if policy.warning:
+        yield policy.warning
+    if policy.trust and server == "uwsgi":
+        yield (
+            "uWSGI can't tell X_Forwarded_For from X-Forwarded-For: whoever comes through the trusted proxies can send "
+            "headers in their place, unless the proxies drop header names with underscores."
+        )
+    if policy.trust and interface in PROGRAMS:
+        yield f"The policy about proxies isn't enforced: a {interface} program reads the headers itself."
 
 
 def _trusted(settings: Settings, problems: list[str]) -> Iterator[str]:

@@ -129,8 +129,8 @@ def _program(name: str, launch: servers.Launch) -> servers.Command:
     policy = proxy.decide(chosen, plan.server)
     if policy.trust:
         console.detail(f"proxies: {', '.join(policy.headers)} from {', '.join(policy.trust)} ({chosen.origin('trust-proxy')})")
-    if policy.warning:
-        console.warn(policy.warning)
+    for warning in proxy.warnings(policy, plan.server, plan.interface):
+        console.warn(warning)
     return server.command(launch)
 
 

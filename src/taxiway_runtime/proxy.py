@@ -12,8 +12,9 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+T = TypeVar("T")
 _Nodes = list[tuple[str, int | None]]
 WSGIApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 ASGIApplication = Callable[[MutableMapping[str, Any], Callable[..., Any], Callable[..., Any]], Awaitable[None]]
@@ -42,14 +43,19 @@ _OTHERS = (
     *("cf-connecting-ip", "cf-connecting-ipv6", "cf-visitor", "fastly-client-ip", "x-envoy-external-address"),
     *("x-azure-clientip", "x-azure-socketip", "proxy-client-ip", "wl-proxy-client-ip", "x-proxyuser-ip"),
 )
-_KNOWN = (*itertools.chain.from_iterable(FAMILIES.values()), *_OTHERS)
-_WSGI = {"HTTP_" + name.upper().replace("-", "_"): name for name in _KNOWN}
-_WSGI_NAMES = frozenset(_WSGI)
-_ASGI = {name.encode(): name for name in _KNOWN}
+KNOWN = (*itertools.chain.from_iterable(FAMILIES.values()), *_OTHERS)
+
+
+def variable(name: str) -> str:
+    """Return the name of a header in the environ."""
+    return "HTTP_" + name.upper().replace("-", "_")
+
+
+_WSGI_NAMES = frozenset(map(variable, KNOWN))
 # With every spelling that has underscores: a WSGI server between would make the same name of them.
 _ASGI_NAMES = frozenset(
     "".join(letters).encode()
-    for name in _KNOWN
+    for name in KNOWN
     for letters in itertools.product(*("-_" if letter == "-" else letter for letter in name))
 )
 
@@ -57,23 +63,38 @@ _MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0.0.0.0/96, IPv4 addresses of a sock
 _FLAGS = {"on": "https", "true": "https", "1": "https", "off": "http", "false": "http", "0": "http"}
 _SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}  # Traefik tells wss
 _DEFAULT_PORTS = {"https": 443, "http": 80}
+_LONG = 512  # characters of headers that a cache keeps
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._~-]*[A-Za-z0-9_~-])?\.?|\[[0-9A-Fa-f:.]+\]")
 _HOST = re.compile(rf"({_NAME.pattern})(?::([0-9]{{1,5}}))?")
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+;=:@-]+)*")
 _OBFUSCATED = re.compile(r"_[A-Za-z0-9._-]+")  # RFC 7239 section 6.3
 
 
-class Policy(NamedTuple):
-    """Whose headers are believed, and which."""
+class Policy:
+    """Whose headers are believed, and which; two are equal only if they are the same, so that caches find them quickly."""
 
-    trusts: Callable[[str], bool] = lambda _: False
-    """Takes an address as `_address` writes it; an empty one is a peer without, on a Unix socket."""
-    headers: Mapping[str, str] = {}
-    """The trusted header of each family, in small letters."""
-    hops: int = sys.maxsize
-    """How many proxies a request passes at most."""
-    is_native: bool = False
-    """Whether the server enforces it itself."""
+    def __init__(
+        self,
+        trusts: Callable[[str], bool] = lambda _: False,
+        headers: Mapping[str, str] | None = None,
+        hops: int = sys.maxsize,
+        *,
+        is_native: bool = False,
+    ) -> None:
+        """Take a policy.
+
+        Args:
+            trusts: Takes an address as `_address` writes it; an empty one is a peer without, on a Unix socket.
+            headers: The trusted header of each family, in small letters.
+            hops: How many proxies a request passes at most.
+            is_native: Whether the server enforces it itself.
+        """
+        self.trusts = trusts
+        self.headers = dict(headers or {})
+        self.hops = hops
+        self.is_native = is_native
+        self.environ_names = tuple(map(variable, self.headers.values()))
+        self.raw_names = {name.encode(): index for index, name in enumerate(self.headers.values())}
 
 
 class Overrides(NamedTuple):
@@ -142,6 +163,12 @@ def _address(text: str) -> str | None:
     return inet_ntop(AF_INET, packed[12:]) if packed.startswith(_MAPPED) else inet_ntop(AF_INET6, packed)
 
 
+@functools.lru_cache(maxsize=1024)
+def _peer(text: str) -> str:
+    """Return the address of the connection in its normal form; an empty text for a Unix socket."""
+    return _address(text.partition("%")[0]) or ""
+
+
 def _port(text: str) -> int | None:
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= 5 else 0  # noqa: PLR2004  # digits of 65535
     return number if 0 < number < 2**16 else None
@@ -170,15 +197,16 @@ def _unquoted(text: str) -> str:
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
-def overrides(policy: Policy, headers: Mapping[str, str], host: str, scheme: str) -> Overrides:
+def overrides(policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> Overrides:
     """Decide what a trusted peer's headers change; a pure function.
 
     Args:
         policy: Which headers are trusted.
-        headers: The request's proxy headers by name in small letters, several lines of one name joined by a comma.
+        values: The values of these, in the policy's order: several lines joined by a comma, empty for one that isn't there.
         host: The Host header.
         scheme: http or https, as the connection is.
     """
+    headers = dict(zip(policy.headers.values(), values, strict=True))
     if "forwarded" in policy.headers:
         nodes, told, kept = _forwarded(policy, headers.get("forwarded", ""))
     else:
@@ -325,6 +353,9 @@ def wsgi(application: WSGIApplication, policy: Policy) -> WSGIApplication:
 
     def trusting(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         if DONE not in environ:
+            if ("HTTP_TRANSFER_ENCODING" in environ and environ.get("CONTENT_LENGTH")) or "," in environ.get("HTTP_HOST", ""):
+                start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Content-Length", str(len(_AMBIGUOUS)))])
+                return [_AMBIGUOUS]
             _apply_wsgi(policy, environ)
         return application(environ, start_response)
 
@@ -335,49 +366,57 @@ def _apply_wsgi(policy: Policy, environ: dict[str, Any]) -> None:
     before: dict[str, Any] = {}
     environ[DONE] = before
     told = environ.get("REMOTE_ADDR", "")
-    peer = _address(told.partition("%")[0]) or ""
+    peer = _peer(told)
     if peer and peer != told:
-        _put(environ, before, "REMOTE_ADDR", peer)
+        before["REMOTE_ADDR"] = told
+        environ["REMOTE_ADDR"] = peer
     scheme = environ["wsgi.url_scheme"]
     if not peer or "uwsgi" in sys.modules or scheme not in _DEFAULT_PORTS:
         # uWSGI takes it from X-Forwarded-Proto, whoever sends that, and gunicorn from peers on a Unix socket.
+        before["wsgi.url_scheme"] = scheme
         scheme = "https" if str(environ.get("HTTPS")).lower() in {"on", "1"} else "http"
-        _put(environ, before, "wsgi.url_scheme", scheme)
+        environ["wsgi.url_scheme"] = scheme
     if _WSGI_NAMES.isdisjoint(environ):
         return
-    headers = {}
     for name in _WSGI_NAMES.intersection(environ):
-        before[name] = headers[_WSGI[name]] = environ.pop(name)
+        before[name] = environ.pop(name)
     if not policy.trusts(peer):
         return
-    new = overrides(policy, headers, environ.get("HTTP_HOST", ""), scheme)
-    for name, value in new.headers.items():
-        environ["HTTP_" + name.upper().replace("-", "_")] = value
-    if new.client is not None:
-        _put(environ, before, "REMOTE_ADDR", new.client)
-        _put(environ, before, "REMOTE_PORT", str(new.client_port) if new.client_port else None)
-        _put(environ, before, "REMOTE_HOST", None)  # some servers write the peer's address there
-    for name, changed in (
-        ("wsgi.url_scheme", new.scheme),
-        ("HTTP_HOST", new.host),
-        ("SERVER_NAME", new.server),
-        ("SERVER_PORT", str(new.port) if new.port else None),
-        ("SCRIPT_NAME", new.prefix),
-    ):
-        if changed is not None:
-            _put(environ, before, name, changed)
+    values = tuple([before.get(name, "") for name in policy.environ_names])
+    for name, value in _remembered(_wsgi_changes, policy, values, environ.get("HTTP_HOST", ""), scheme):
+        if name in environ:
+            before.setdefault(name, environ[name])
+        if value is not None:
+            environ[name] = value
+        else:
+            environ.pop(name, None)
 
 
-def _put(environ: dict[str, Any], before: dict[str, Any], name: str, value: str | None) -> None:
-    """Set a value, or take it away; the first one stays remembered."""
-    if name in environ:
-        before.setdefault(name, environ[name])
-    elif value is None:
-        return
-    if value is None:
-        del environ[name]
-    else:
-        environ[name] = value
+def _remembered(compute: Callable[..., T], policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> T:
+    """Call a function that has a cache; not with long values, which would fill the memory."""
+    if sum(map(len, values)) + len(host) > _LONG:
+        compute = compute.__wrapped__  # type: ignore[attr-defined]  # functools.lru_cache sets it
+    return compute(policy, values, host, scheme)
+
+
+@functools.lru_cache(maxsize=1024)
+def _wsgi_changes(policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> tuple[tuple[str, str | None], ...]:
+    """Names of the environ with their new values; None takes one away."""
+    new = overrides(policy, values, host, scheme)
+    changes = {variable(name): value for name, value in new.headers.items()}
+    told = {
+        "REMOTE_ADDR": new.client,
+        "wsgi.url_scheme": new.scheme,
+        "HTTP_HOST": new.host,
+        "SERVER_NAME": new.server,
+        "SERVER_PORT": str(new.port) if new.port else None,
+        "SCRIPT_NAME": new.prefix,
+    }
+    changes |= {name: value for name, value in told.items() if value is not None}
+    if new.client is None:
+        return tuple(changes.items())
+    # Some servers write the peer's address into REMOTE_HOST.
+    return (*changes.items(), ("REMOTE_PORT", str(new.client_port) if new.client_port else None), ("REMOTE_HOST", None))
 
 
 def asgi(application: ASGIApplication, policy: Policy) -> ASGIApplication:
@@ -385,8 +424,10 @@ def asgi(application: ASGIApplication, policy: Policy) -> ASGIApplication:
 
     async def trusting(scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         if scope["type"] != "lifespan" and DONE not in scope:
-            names = {name for name, _ in scope["headers"]}
-            if names >= _TWO_LENGTHS and scope["type"] == "http":
+            headers = scope["headers"]
+            names = {name for name, _ in headers}
+            has_two = len(names) < len(headers) and sum(name == b"host" for name, _ in headers) > 1
+            if (has_two or names >= _TWO_LENGTHS) and scope["type"] == "http":
                 await _refuse(send)
                 return
             _apply_asgi(policy, scope, names)
@@ -395,16 +436,16 @@ def asgi(application: ASGIApplication, policy: Policy) -> ASGIApplication:
     return trusting
 
 
-# RFC 9112 section 6.1: an attempt to smuggle a request; a server may refuse it, and must close the connection. uvicorn with h11
-# would answer what comes after the chunks as a request of its own.
+# Who is in front may have understood something else: a request is smuggled behind such a one (RFC 9112, sections 3.2 and 6.1).
+# uvicorn with h11 would answer what comes after the chunks as a request of its own.
+_AMBIGUOUS = b"The request has several Host headers, or a Content-Length and a Transfer-Encoding.\n"
 _TWO_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 async def _refuse(send: Callable[..., Any]) -> None:
-    body = b"The request has a Content-Length and a Transfer-Encoding.\n"
-    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), (b"connection", b"close")]
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(_AMBIGUOUS)).encode()), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": 400, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": _AMBIGUOUS})
 
 
 def _apply_asgi(policy: Policy, scope: MutableMapping[str, Any], names: set[bytes]) -> None:
@@ -412,47 +453,58 @@ def _apply_asgi(policy: Policy, scope: MutableMapping[str, Any], names: set[byte
     before: dict[str, Any] = {}
     scope[DONE] = before
     client = scope.get("client")
-    peer = (_address(client[0].partition("%")[0]) if client else "") or ""
+    peer = _peer(client[0]) if client else ""
     if client and peer and peer != client[0]:
         before["client"] = client
         scope["client"] = (peer, client[1])
     if _ASGI_NAMES.isdisjoint(names):
         return
-    before["headers"] = headers = list(scope["headers"])
-    found = [pair for pair in headers if pair[0] in _ASGI_NAMES]
-    kept = [pair for pair in headers if pair[0] not in _ASGI_NAMES]
-    scope["headers"] = kept
-    if not policy.trusts(peer):
-        return
-    told: dict[str, str] = {}
-    for raw, value in found:
-        name = _ASGI.get(raw)
-        if name:
-            text = value.decode("latin-1")
-            told[name] = f"{told[name]},{text}" if name in told else text
-    host = b",".join(value for name, value in kept if name == b"host").decode("latin-1")
-    is_secure = scope.get("scheme") in {"https", "wss"}
-    new = overrides(policy, told, host, "https" if is_secure else "http")
-    if new.host is not None:
-        kept = [(b"host", new.host.encode()), *(pair for pair in kept if pair[0] != b"host")]
-    scope["headers"] = [*kept, *((name.encode(), value.encode()) for name, value in new.headers.items())]
-    for key, changed in _asgi_changes(new, scope, host).items():
+    before["headers"] = scope["headers"]
+    if policy.trusts(peer):
+        _apply_told(policy, scope, before)
+    else:
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _ASGI_NAMES]
+
+
+def _apply_told(policy: Policy, scope: MutableMapping[str, Any], before: dict[str, Any]) -> None:
+    kept, hosts = [], []
+    told = [""] * len(policy.raw_names)
+    for pair in scope["headers"]:
+        name, value = pair
+        if name == b"host":
+            hosts.append(pair)
+        elif name not in _ASGI_NAMES:
+            kept.append(pair)
+        elif name in policy.raw_names:
+            index = policy.raw_names[name]
+            told[index] = f"{told[index]},{value.decode('latin-1')}" if told[index] else value.decode("latin-1")
+    host = hosts[0][1].decode("latin-1") if hosts else ""
+    scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
+    new, lines = _remembered(_asgi_changes, policy, tuple(told), host, scheme)
+    scope["headers"] = lines + kept if new.host else hosts + lines + kept
+    for key, changed in _changes(new, scope, host):
         before.setdefault(key, scope.get(key))
         scope[key] = changed
 
 
-def _asgi_changes(new: Overrides, scope: Mapping[str, Any], host: str) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
+def _changes(new: Overrides, scope: MutableMapping[str, Any], host: str) -> Iterator[tuple[str, object]]:
     if new.client is not None:
-        changes["client"] = (new.client, new.client_port or 0)
+        yield "client", (new.client, new.client_port or 0)
     if new.scheme is not None:
-        changes["scheme"] = new.scheme.replace("http", "ws") if scope["type"] == "websocket" else new.scheme
+        yield "scheme", new.scheme.replace("http", "ws") if scope["type"] == "websocket" else new.scheme
     if new.server is not None or new.port is not None:
         name, port = scope.get("server") or (host.partition(":")[0], None)
-        changes["server"] = (new.server or name, new.port or port)
+        yield "server", (new.server or name, new.port or port)
     if new.prefix is not None:
-        changes["root_path"] = new.prefix
-        changes["path"] = new.prefix + scope["path"]
+        yield "root_path", new.prefix
+        yield "path", new.prefix + scope["path"]
         if scope.get("raw_path") is not None:
-            changes["raw_path"] = new.prefix.encode() + scope["raw_path"]
-    return changes
+            yield "raw_path", new.prefix.encode() + scope["raw_path"]
+
+
+@functools.lru_cache(maxsize=1024)
+def _asgi_changes(policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> tuple[Overrides, list[tuple[bytes, bytes]]]:
+    """What is new, and the lines of the headers."""
+    new = overrides(policy, values, host, scheme)
+    lines = [(name.encode(), value.encode()) for name, value in new.headers.items()]
+    return new, lines if new.host is None else [(b"host", new.host.encode()), *lines]

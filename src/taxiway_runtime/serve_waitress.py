@@ -13,12 +13,26 @@ from typing import Any
 from waitress import create_server, wasyncore  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from waitress.adjustments import Adjustments  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from waitress.channel import HTTPChannel  # type: ignore[import-not-found,import-untyped,unused-ignore]
+from waitress.parser import HTTPRequestParser, ParsingError  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from waitress.server import BaseWSGIServer  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from waitress.task import WSGITask  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
 from taxiway_runtime import prefork
 
 _POLL_S = 0.1
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc,unused-ignore]
+    """Refuses what waitress would go on after, and the application couldn't see: RFC 9112, section 6.1."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Parse the head of a request."""
+        super().parse_header(header_plus)
+        if self.chunked and "CONTENT_LENGTH" in self.headers:
+            raise ParsingError("The request has a Content-Length and a Transfer-Encoding.")
+
+
+HTTPChannel.parser_class = Parser
 
 
 class LastTask(WSGITask):  # type: ignore[misc,unused-ignore]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 
-from proxy_cases import Headers, Seen
+from proxy_cases import HOST, Headers, Seen
 
 from taxiway_runtime.proxy import _node
 
@@ -11,9 +11,24 @@ Reasons = set[str]
 
 # Raw requests that a server answers in a way of its own, and why that is no harm: server and name of the request.
 KNOWN_ODD = {
-    (name, "another host in the first line"): "the Host header counts; proxies send this form to proxies only"
-    for name in ("gunicorn-WSGI", "gunicorn-ASGI", "uvicorn-ASGI")
+    **{
+        (name, "another host in the first line"): "the Host header counts; proxies send this form to proxies only"
+        for name in ("gunicorn-WSGI", "gunicorn-ASGI", "uvicorn-ASGI", "hypercorn-ASGI", "granian-ASGI", "waitress-WSGI")
+    },
+    ("waitress-WSGI", "a tab in the first line"): "any blank separates; answered as HTTP/1.0, and the connection ends",
+    **{
+        (
+            "uwsgi-WSGI",
+            f"Host: {HOST} | {headers}",
+        ): "the underscore makes the same name; a start warns of that"
+        for headers in (
+            *("X_Forwarded_For: 6.6.6.6", "X-Forwarded_For: 6.6.6.6"),
+            "X-Forwarded-For: 203.0.113.5 | X_Forwarded_For: 6.6.6.6",
+        )
+    },
 }
+# uWSGI's parser takes nearly everything. That harms nobody who isn't believed: a connection carries one request.
+LAX = ("uwsgi-WSGI",)
 
 
 def _values(headers: Headers, name: str) -> list[str]:
@@ -113,9 +128,19 @@ def _of_header(name: str, headers: Headers, expected: Seen, found: Seen) -> str 
     return "4, 6, 14, 17, 19: a value that isn't applied is dropped"
 
 
+def explain_silence(name: str, headers: Headers, status: int | None) -> str:
+    """Why a server doesn't let a request through."""
+    if name == "uwsgi-WSGI" and status is None and not "".join(value for _, value in headers).isascii():
+        return "answered nothing: uWSGI fails with a scheme that isn't UTF-8"
+    return f"answered {status}"
+
+
 def explain(name: str, headers: Headers, expected: Seen, found: Seen) -> Iterable[str]:
     """Why a server gives another answer; what isn't explained is the name of a field or header, without a colon."""
     if name == "mod_wsgi-native":
         return explain_native(headers, expected, found)
     wanted, got = asdict(expected), asdict(found)
-    return {field for field in wanted if wanted[field] != got[field]}
+    fields = {field for field in wanted if wanted[field] != got[field]}
+    if name == "uwsgi-WSGI" and found.client_port is None:
+        fields = {f"{field}: uWSGI doesn't tell it" if field == "client_port" else field for field in fields}
+    return fields

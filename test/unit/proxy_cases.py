@@ -60,7 +60,8 @@ def seen_through(policy: Policy, peer: str, headers: Headers, connection: Seen) 
     for name, value in headers:
         key = name.lower()
         told[key] = f"{told[key]},{value}" if key in told else value
-    found = overrides(policy, told, connection.host, connection.scheme)
+    values = tuple(told.get(name, "") for name in policy.headers.values())
+    found = overrides(policy, values, connection.host, connection.scheme)
     return replace(
         connection,
         client=found.client or connection.client,

@@ -7,7 +7,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
-from proxy_cases import CASES, EVERYTHING, HOST, NOTHING, POLICY, PORT, Case, Seen, policy, proto, seen_through, xff
+from proxy_cases import CASES, EVERYTHING, HOST, NOTHING, POLICY, PORT, Case, Headers, Seen, policy, proto, seen_through, xff
 
 from taxiway import proxy as settings_of_proxies
 from taxiway_runtime import proxy
@@ -77,7 +77,7 @@ def through_asgi(policy: Policy, scope: dict[str, Any]) -> dict[str, Any]:
 
 
 def seen_by_wsgi(environ: dict[str, Any]) -> Seen:
-    known = {name: environ[key] for key, name in proxy._WSGI.items() if key in environ}  # noqa: SLF001
+    known = {name: environ[proxy.variable(name)] for name in proxy.KNOWN if proxy.variable(name) in environ}
     port = environ.get("REMOTE_PORT")
     return Seen(
         client=environ["REMOTE_ADDR"],
@@ -105,7 +105,7 @@ def seen_by_asgi(scope: dict[str, Any]) -> Seen:
         server=scope["server"][0],
         port=scope["server"][1],
         prefix=prefix,
-        headers={name: value for name, value in headers if name in proxy._ASGI.values()},  # noqa: SLF001
+        headers={name: value for name, value in headers if name in proxy.KNOWN},
     )
 
 
@@ -130,8 +130,12 @@ def test_websocket(told: str, scheme: str) -> None:
     assert through_asgi(policy_of(case), scope_of(case, "websocket"))["scheme"] == scheme
 
 
-def test_two_lengths() -> None:
-    """A server that goes on after such a request would answer what was smuggled behind it."""
+LENGTHS = (("Content-Length", "5"), ("Transfer-Encoding", "chunked"))
+
+
+@pytest.mark.parametrize("headers", [LENGTHS, (("Host", "evil.example"),)])
+def test_ambiguous_requests(headers: Headers) -> None:
+    """Who is in front may have understood something else; and a server might answer what was smuggled behind."""
     sent: list[dict[str, Any]] = []
 
     async def application(*_: object) -> None:
@@ -142,10 +146,20 @@ def test_two_lengths() -> None:
         await asyncio.sleep(0)
         sent.append(message)
 
-    scope = scope_of(Case("", (("Content-Length", "5"), ("Transfer-Encoding", "chunked")), NOTHING))
-    asyncio.run(asgi(application, Policy())(scope, send, send))  # type: ignore[arg-type]
+    case = Case("", headers, NOTHING)
+    asyncio.run(asgi(application, Policy())(scope_of(case), send, send))  # type: ignore[arg-type]
     assert [message.get("status") for message in sent] == [400, None]
     assert (b"connection", b"close") in sent[0]["headers"]
+
+    statuses: list[str] = []
+    environ = environ_of(case)
+    if "HTTP_CONTENT_LENGTH" in environ:
+        environ["CONTENT_LENGTH"] = environ.pop("HTTP_CONTENT_LENGTH")
+    body = wsgi(lambda *_: pytest.fail("the application was called"), Policy())(
+        environ, lambda status, _: statuses.append(status)
+    )
+    assert statuses == ["400 Bad Request"]
+    assert b"".join(body) == sent[1]["body"]
 
 
 def test_lifespan_is_left_alone() -> None:
@@ -159,7 +173,7 @@ def test_underscores(name: str) -> None:
     policy = read_policy({"TAXIWAY_PROXY": json.dumps(POLICY)})
     seen = through_asgi(policy, scope)
     assert seen["client"][0] == "203.0.113.5"
-    assert [name for name, _ in seen["headers"]] == [b"host", b"accept", b"x-forwarded-for"]
+    assert [name for name, _ in seen["headers"]] == [b"host", b"x-forwarded-for", b"accept"]
 
 
 @pytest.mark.parametrize("case", [Case("once", EVERYTHING, NOTHING), Case("once", xff("203.0.113.5"), NOTHING, peer="127.0.0.9")])
@@ -172,6 +186,16 @@ def test_a_second_time_changes_nothing(case: Case) -> None:
     scope = through_asgi(policy, scope_of(case))
     more = dict(scope) | {"headers": [(b"x-forwarded-for", b"6.6.6.6")]}
     assert through_asgi(policy, dict(more)) == more
+
+
+def test_long_values_are_not_kept() -> None:
+    """A cache of what clients send is bounded in its bytes, not in its entries alone."""
+    value = ",".join(["203.0.113.5"] * 100)
+    for length, grows in ((20, True), (len(value), False)):
+        case = Case("long", (("X-Forwarded-For", value[-length:]),), NOTHING)
+        before = proxy._wsgi_changes.cache_info().currsize  # noqa: SLF001
+        assert through_wsgi(policy_of(case), environ_of(case))["REMOTE_ADDR"] == "203.0.113.5"
+        assert (proxy._wsgi_changes.cache_info().currsize > before) is grows  # noqa: SLF001
 
 
 def test_originals() -> None:

@@ -163,6 +163,25 @@ def test_anyone_is_warned_about() -> None:
 
 
 @pytest.mark.parametrize(
+    ("trust", "server", "interface", "starts"),
+    [
+        ("loopback", "gunicorn", "WSGI", []),
+        ("none", "uwsgi", "WSGI", []),
+        ("none", "python", "python", []),
+        ("loopback", "uwsgi", "WSGI", ["uWSGI can't tell X_Forwarded_For"]),
+        ("loopback", "python", "python", ["The policy about proxies isn't enforced: a python program reads"]),
+        ("*", "uwsgi", "WSGI", ["Proxy headers are believed from anyone", "uWSGI can't tell"]),
+    ],
+)
+def test_warnings(trust: str, server: str, interface: str, starts: list[str]) -> None:
+    headers, hops = ("X-Forwarded-For", 1) if trust == "*" else ("", None)
+    policy = decided(trust, headers, server, **({"hops": hops} if hops else {}))
+    found = list(proxy.warnings(policy, server, interface))
+    assert len(found) == len(starts)
+    assert all(text.startswith(start) for text, start in zip(found, starts, strict=True))
+
+
+@pytest.mark.parametrize(
     ("project", "kind", "line"),
     [
         ({"proxy": {"trusted": "*"}}, UnknownSettingError, "  trusted (did you mean trust?)"),

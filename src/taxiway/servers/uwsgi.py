@@ -1,7 +1,9 @@
 """uWSGI, as the wheel of pyuwsgi or compiled from the application's own requirements.
 
 Facts, by uWSGI 2.0.30: SIGTERM reloads it, or drops requests with `die-on-term`; a hook of the master makes it drain. It takes
-over only sockets that listen already. An application that can't be imported is an error only with `need-app`.
+over only sockets that listen already. An application that can't be imported is an error only with `need-app`. With
+`http11-socket`, from the second request of a connection on, REMOTE_ADDR is 0.0.0.0: no proxy could be told from a client. So each
+request has a connection of its own.
 """
 
 import os
@@ -44,7 +46,7 @@ def command(launch: Launch) -> Command:
             "--master",
             "--need-app",
             *("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
-            *(() if binds else (word for fd in launch.descriptors for word in ("--http11-socket", f"fd://{fd}"))),
+            *(() if binds else (word for fd in launch.descriptors for word in ("--http-socket", f"fd://{fd}"))),
             *options.defaults(defaults, launch.environ, "UWSGI_"),
             *(() if settings.log_format == TEXT_LOG else ("--disable-logging",)),
             *own,
