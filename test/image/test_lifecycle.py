@@ -20,7 +20,7 @@ DATABASES = """
 FROM localhost/taxiway-base:{suite}
 RUN apt-get update -qq \\
  && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \\
-    mariadb-client-core mariadb-server-core postgresql
+    mariadb-client-core mariadb-server-core pgbouncer postgresql
 """
 POSTGRESQL = """
 set -eu
@@ -32,6 +32,25 @@ echo 'host all all 0.0.0.0/0 scram-sha-256' >>data/pg_hba.conf
 echo 'CREATE DATABASE harbour' | postgres --single -D data postgres >/dev/null
 exec postgres -D data -c listen_addresses='*' -c unix_socket_directories=/tmp -c fsync=off
 """
+# A connection of the server's goes to another client after each transaction.
+PGBOUNCER = (
+    POSTGRESQL.replace("exec postgres", "postgres").rstrip()
+    + """ &
+cat >pgbouncer.ini <<INI
+[databases]
+harbour = host=/tmp dbname=harbour
+[pgbouncer]
+listen_addr = *
+listen_port = 6432
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = /tmp/users
+pool_mode = transaction
+INI
+echo "\\"harbour\\" \\"$PASSWORD\\"" >users
+exec pgbouncer pgbouncer.ini
+"""
+)
 MARIADB = """
 set -eu
 cd /tmp
@@ -43,7 +62,11 @@ GRANT ALL ON harbour.* TO harbour@'%';
 SQL
 exec mariadbd --datadir=/tmp/data --bind-address=0.0.0.0 --socket=/tmp/socket --init-file=/tmp/init.sql
 """
-SERVERS = {"postgresql": ("postgres", POSTGRESQL, "5432"), "mysql": ("nobody", MARIADB, "3306")}
+SERVERS = {
+    "postgresql": ("postgresql", "postgres", POSTGRESQL, "5432"),
+    "pgbouncer": ("postgresql", "postgres", PGBOUNCER, "6432"),
+    "mariadb": ("mysql", "nobody", MARIADB, "3306"),
+}
 
 
 @pytest.fixture(scope="session")
@@ -65,9 +88,9 @@ def databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def database(image: str, engine: str) -> Iterator[dict[str, str]]:
+def database(image: str, server: str) -> Iterator[dict[str, str]]:
     """Start a database server; gives the variables by which the application finds it. It needn't answer yet."""
-    user, script, port = SERVERS[engine]
+    engine, user, script, port = SERVERS[server]
     name = f"taxiway-test-{uuid.uuid4().hex[:12]}"
     options = (f"--name={name}", f"--user={user}", f"--env=PASSWORD={PASSWORD}", "--entrypoint=sh")
     try:
@@ -133,10 +156,10 @@ def assert_one_migrates(image: str, env: Mapping[str, str], count: int, folder: 
             assert len(json.loads(answer.body)["migrated by"]) == 1
 
 
-@pytest.mark.parametrize(("engine", "count"), [("postgresql", 10), ("mysql", 4)])
-def test_containers_started_at_once(engine: str, count: int, image: str, databases: str, folder: Path) -> None:
+@pytest.mark.parametrize(("server", "count"), [("postgresql", 10), ("pgbouncer", 3), ("mariadb", 4)])
+def test_containers_started_at_once(server: str, count: int, image: str, databases: str, folder: Path) -> None:
     """The database server starts at the same time too, and is waited for."""
-    with database(databases, engine) as env:
+    with database(databases, server) as env:
         assert_one_migrates(image, env, count, folder)
         with harness.container(image, *user(99), env=env) as late:
             late.wait("/")

@@ -15,7 +15,7 @@ from trees import Tree
 from taxiway import __version__
 from taxiway.__main__ import main
 from taxiway.cli import taxiway
-from taxiway.errors import NoEntryPointError, NoSourceError
+from taxiway.errors import BadEnvTableError, NoEntryPointError, NoSourceError
 from taxiway.settings import SETTINGS
 
 APPS = Path(__file__).parents[1] / "apps"
@@ -188,6 +188,13 @@ def test_variables_of_the_application(run: Run, tree: Tree) -> None:
     }
     assert rows["TOKEN"]["here"] == "unset"
     assert "declares no variables" in output(run("settings", str(APPS / "plain-wsgi"), "--env"))
+
+
+@pytest.mark.parametrize("command", [("plan",), ("settings",), ("settings", "--env")])
+def test_variables_that_are_declared_wrongly(run: Run, tree: Tree, command: tuple[str, ...]) -> None:
+    """Whoever looks at the application hears of it, not only its first start."""
+    result = run(*command, str(tree({"taxiway.toml": "[env]\nNAME = 1\n", "wsgi.py": ""})))
+    assert isinstance(result.exception, BadEnvTableError)
 
 
 def test_settings_in_detail(run: Run) -> None:
