@@ -23,7 +23,7 @@ from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
 from taxiway.errors import CollectstaticError, CommandFailedError, PipenvAndMicropipenvError, ServerMissingError, WheelhouseError
-from taxiway.launch_plan import PROGRAMS, WSGI, LaunchPlan
+from taxiway.launch_plan import COMMAND, PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.process import run
@@ -70,6 +70,10 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
         with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
             install_servers(missing, layout, env)
+    if plan.interface == COMMAND and (program := application.missing_program(plan.app, env["PATH"])):
+        console.warn(
+            f"{program} isn't installed, but {plan.app!r} ({plan.origins['app']}) begins with it; add it to the requirements."
+        )
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
     with _Step("Compiling to bytecode"):
         bytecode.compile_application(layout, env, since_s=compiled_s)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trees import Tree
 
 from taxiway.build import application, bytecode
 from taxiway.build.application import Inspection, placeholder
@@ -198,3 +199,23 @@ def test_compile_application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, st
         bytecode.compile_application(layout, {}, since_s=1.5)
     assert argvs[0][:2] == [f"{tmp_path}/bin/python", "-I"]
     assert argvs[0][3:] == ["1.500", f"{tmp_path}/lib/python3.13/site-packages", "0.000", f"{tmp_path}/src"]
+
+
+@pytest.mark.parametrize(
+    ("command", "missing"),
+    [
+        ("gunicorn app:app", "gunicorn"),
+        ("exec env A=1 B=$PORT gunicorn app:app", "gunicorn"),
+        ("tool --port $PORT", None),
+        ("cd site && gunicorn app:app", None),
+        ("bin/serve", None),
+        ("$SERVER app:app", None),
+        ("(sleep 1; gunicorn)", None),
+        ("gunicorn 'app:app", None),
+        ("A=1", None),
+    ],
+)
+def test_missing_program(tree: Tree, command: str, missing: str | None) -> None:
+    top = tree({"tool": ""})
+    (top / "tool").chmod(0o755)
+    assert application.missing_program(command, str(top)) == missing

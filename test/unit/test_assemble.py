@@ -163,6 +163,32 @@ def test_a_long_warning_leaves_room_for_the_error(tree: Tree, layout: Layout, ca
     assert "p4 (requirements.txt line 5) and 2 more. Pin them" in capsys.readouterr().err
 
 
+def test_a_program_that_is_not_installed(
+    tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a Procfile starts isn't imported; that its program is there is looked up."""
+    top = tree({"upload/Procfile": "web: gunicornx app:app\n"})
+    build.assemble(top / "upload", top / "none", layout, {"PATH": "/bin"})
+    assert "inspect_app.py" not in programs.names
+    assert "gunicornx isn't installed, but 'gunicornx app:app' (Procfile line 1) begins with it" in capsys.readouterr().err
+
+
+def test_django_that_a_program_serves_is_asked_for_its_static_files(tree: Tree, layout: Layout, programs: Programs) -> None:
+    manage = "import os\nos.environ.setdefault('DJANGO_SETTINGS_MODULE', 'site.settings')\n"
+    files = {"manage.py": manage, "site/__init__.py": "", "site/wsgi.py": "", "Procfile": "web: bash serve.sh\n"}
+    top = tree({f"upload/{name}": text for name, text in files.items()})
+    programs.answer = {
+        "interface": "WSGI",
+        "static_url": "/static/",
+        "static_root": f"{layout.source}/static",
+        "serves_static": True,
+    }
+    build.assemble(top / "upload", top / "none", layout, {"PATH": "/bin"})
+    assert {"inspect_app.py", "collect_static.py"} <= set(programs.names)
+    plan = launch_plan.read(layout.launch_plan)
+    assert (plan.interface, plan.app, plan.django_settings) == ("command", "bash serve.sh", "site.settings")
+
+
 def test_building_again(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing is installed again as long as nothing that decides it has changed."""
     assemble(tree, layout, WEB | {"requirements.txt": "flask==3\n"})

@@ -6,6 +6,9 @@ commands alone, and that is reported; every other failure is shown.
 
 import json
 import os
+import re
+import shlex
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +22,7 @@ from taxiway.plan import BuildPlan
 from taxiway.process import run
 
 _MAX_PLACEHOLDERS = 50
+_OF_SHELLS = {"cd", "eval", "export", "for", "if", "set", "source", "test", "trap", "ulimit", "umask", "unset", "until", "while"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +138,21 @@ def report(inspection: Inspection) -> None:
         )
     if inspection.error:
         console.warn(f"The application couldn't be imported during the build: {inspection.error[:500]}")
+
+
+def missing_program(command: str, path: str) -> str | None:
+    """Name the program that a command line begins with, if it isn't on a PATH; what only a shell can tell counts as there."""
+    try:
+        words = shlex.split(command, posix=True)
+    except ValueError:
+        return None
+    for word in words:
+        if "=" in word or word in {"exec", "env"}:
+            continue
+        if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", word) or word in _OF_SHELLS or shutil.which(word, path=path):
+            return None
+        return word
+    return None
 
 
 def without_static(inspection: Inspection) -> Inspection:
