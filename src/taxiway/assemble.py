@@ -5,7 +5,6 @@ ask for, static files, bytecode, permissions, launch plan. Each step is announce
 """
 
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ from urllib.parse import urlsplit
 from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
 from taxiway.build import application, artifacts, bytecode, permissions, source, static_files
 from taxiway.configuration import read_project
-from taxiway.dependencies import credentials, install, installer, state, wheelhouse
+from taxiway.dependencies import credentials, install, installer, state, system, wheelhouse
 from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import PinnedList
@@ -59,6 +58,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         tell(plan, console.detail)
         if warning := proxy.decide(settings, plan.server).warning:
             console.warn(warning)
+    system.ensure(settings.system_packages, environ)
     env = _environment(environ, layout, plan.home)
     compiled_s = _install_dependencies(plan, facts.requirements, saved, layout, env, given=given, tool=settings.installer)
     if settings.install_pip:
@@ -77,14 +77,12 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
     with _Step("Compiling to bytecode"):
         bytecode.compile_application(layout, env, since_s=compiled_s)
-    _look_for_secrets(given, layout)
+    _clean_up(given, layout)
     launch = _launch_plan(plan, inspection, layout, project, project_origin)
     static_files.remove(Path(layout.static_variants))
     if launch.static:
         with _Step("Compressing the static files") as step:
             step.result = static_files.compress((path for _, path in launch.static), Path(layout.static_variants))
-    for place in wheelhouse.PLACES:
-        shutil.rmtree(Path(layout.source, place), ignore_errors=True)  # the image needn't carry it as well
     launch_plan.write(launch, layout.launch_plan)
     with _Step("Opening the files to group 0") as step:
         step.result = f"{permissions.open_to_group(Path(layout.app_root))} changed"
@@ -107,7 +105,9 @@ def _install_source(upload: Path, layout: Layout, *, keep_git: bool) -> None:
         step.result = f"{source.install(upload, Path(layout.source), keep_git=keep_git)} files"
 
 
-def _look_for_secrets(given: Credentials, layout: Layout) -> None:
+def _clean_up(given: Credentials, layout: Layout) -> None:
+    """Remove what was for the build alone; a credential in what was written ends the build."""
+    wheelhouse.remove(Path(layout.source))
     if given.secrets:
         with _Step("Looking for credentials in what was written") as step:
             step.result = f"none in {credentials.check(given.secrets, layout, given.since_s)} files"

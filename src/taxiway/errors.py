@@ -555,6 +555,10 @@ class DependenciesError(TaxiwayError):
                 "Another version of mod_wsgi than the builder image's would have to be compiled, but Apache's apxs isn't\n"
                 "there. Take mod_wsgi out of the requirements (and their hashes): the builder image brings a version along."
             )
+        else:
+            from taxiway.dependencies import native  # noqa: PLC0415  # only on the way to this error
+
+            advice = native.advice(output) or advice
         super().__init__(
             f"Couldn't install the requirements: {command.split(' ', maxsplit=1)[0]} ended with {reason}.{_listing(explained)}\n"
             f"It was run as: {command}{_tail(output)}\n\n{advice}"
@@ -563,6 +567,25 @@ class DependenciesError(TaxiwayError):
     def about(self, explained: Sequence[str]) -> "DependenciesError":
         """Return this error with lines of the lock that it is about."""
         return DependenciesError(self.command, self.reason, self.output, explained)
+
+
+class SystemPackagesError(TaxiwayError):
+    """Debian packages that are declared, but not there, where none can be installed."""
+
+    code = "system-packages-missing"
+    exit_status = 4
+
+    def __init__(self, packages: Sequence[str]) -> None:
+        names = " ".join(packages)
+        super().__init__(
+            f"The application declares Debian packages that aren't in this image: {names}.\n"
+            "This build has no right to install them: it doesn't run as root, or there is no apt-get. Two ways:\n\n"
+            "  taxiway image NAME                                 installs them itself\n"
+            f"  FROM localhost/taxiway-builder                     a builder image of your own, for s2i\n"
+            "  USER 0\n"
+            f"  RUN apt-get update && apt-get install --yes --no-install-recommends {names}\n"
+            "  USER 1001"
+        )
 
 
 class WheelhouseError(TaxiwayError):

@@ -80,6 +80,7 @@ class Settings(NamedTuple):
     install_pip: bool
     credentials: str
     installer: str
+    system_packages: tuple[str, ...]
     migrate: str
     migrate_databases: tuple[str, ...]
     migrate_timeout: int
@@ -141,6 +142,14 @@ def _installer(value: object) -> str:
     if value not in {"uv", "pip"}:
         raise ValueError
     return _text(value)
+
+
+def _packages(value: object) -> tuple[str, ...]:
+    words = _words(value)
+    # Debian Policy, 5.6.1: these stand in a command of a Dockerfile.
+    if not all(word[0].isalnum() and set(word) <= set("abcdefghijklmnopqrstuvwxyz0123456789+-.") for word in words):
+        raise ValueError
+    return words
 
 
 def _static(value: object) -> tuple[str, ...]:
@@ -349,6 +358,12 @@ SETTINGS = (
         Kind("uv or pip", _installer),
         "uv",
         "What installs the dependencies. The result is the same.",
+    ),
+    Setting(
+        "system-packages",
+        Kind("names of Debian packages", _packages),
+        (),
+        "Debian packages that the application needs, to be built or to run.",
     ),
     Setting(
         "migrate",

@@ -346,3 +346,35 @@ def test_a_credential_that_a_hook_writes_fails_the_build(source: Path, netrc: Pa
         assert "[secret-in-image]" in str(caught.value)
         assert "login build password ****" in str(caught.value)
         assert CANARIES["netrc"] not in str(caught.value)
+
+
+LIBRARY = """\
+import ctypes
+
+ctypes.CDLL("libyaml-0.so.2")
+
+
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"libyaml is there"]
+"""
+
+
+def test_system_packages(tmp_path: Path, image_name: str) -> None:
+    """A shared library that neither image has: taxiway image brings it to the runtime image, which has no apt; s2i can't."""
+    source = tmp_path / "app"
+    source.mkdir()
+    (source / "wsgi.py").write_text(LIBRARY)
+    with workshop("--network=none") as builder:
+        log = builder.assemble(source)
+        assert "The image lacks the shared library libyaml-0.so (Debian package libyaml-0-2)." in log
+        (source / "taxiway.toml").write_text('system-packages = ["libyaml-dev"]\n')
+        with pytest.raises(AssertionError, match=r"aren't in this image: libyaml-dev\.\n(.*\n)+.*\[system-packages-missing\]"):
+            builder.assemble(source)
+        builder.assemble(source, "TAXIWAY_SYSTEM_PACKAGES='gcc libpq-dev'")  # they are in the builder image
+    harness.taxiway("image", image_name, str(source), f"--builder-image={BUILDER}", f"--runtime-image={RUNTIME}")
+    with harness.container(image_name, *harness.ARBITRARY_USER, *harness.HARDENED) as running:
+        assert running.wait().body == "libyaml is there"
+        listed = running.execute("dpkg-query", "--show", "--showformat=${Package} ")
+        assert {"libyaml-0-2", "libc6"} <= set(listed.split())
+        assert "libyaml-dev" not in listed.split()

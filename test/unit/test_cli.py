@@ -34,6 +34,7 @@ COMMANDS = {
     "ready": "it is ready unless",
     "image": "Build the image",
     "wheels": "asks no index",
+    "system-packages": "for an image that has no apt",
     "proxy": "configuration of a front end",
     "completion": "completion script",
 }

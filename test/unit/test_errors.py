@@ -57,6 +57,7 @@ STATUSES = {
     "nothing-to-lock": 4,
     "secret-in-image": 4,
     "server-missing": 4,
+    "system-packages-missing": 4,
     "unknown-group": 4,
     "wheelhouse-incomplete": 4,
     "environment-file-failed": 5,

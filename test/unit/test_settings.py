@@ -55,6 +55,7 @@ def test_defaults() -> None:
         proxy_engine="middleware",
         credentials="/etc/taxiway/credentials",
         installer="uv",
+        system_packages=(),
         origins=found.origins,
     )
     assert set(found.origins.values()) == {"default"}

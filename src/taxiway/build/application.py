@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from taxiway import console
+from taxiway.dependencies import native
 from taxiway.errors import BadEntryPointError, CollectstaticError
 from taxiway.layout import Layout, runtime_path
 from taxiway.plan import BuildPlan
@@ -138,6 +139,8 @@ def report(inspection: Inspection) -> None:
         )
     if inspection.error:
         console.warn(f"The application couldn't be imported during the build: {inspection.error[:500]}")
+        if advice := native.advice(inspection.error):
+            console.warn(advice)
 
 
 def missing_program(command: str, path: str) -> str | None:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "ready": "actions",
     "image": "image",
     "wheels": "wheels",
+    "system-packages": "system_packages",
     "proxy": "proxy",
     "completion": "completion",
 }

@@ -53,7 +53,7 @@ def command(  # noqa: PLR0917
         {name: str((credentials / name).absolute()) for name in FILES if (credentials / name).is_file()} if credentials else {}
     )
     plan = _image_plan(source, builder_image, None if on_builder else runtime_image)
-    text = render(replace(plan, secrets=tuple(secrets), credentials=settings.credentials))
+    text = render(replace(plan, secrets=tuple(secrets), credentials=settings.credentials, packages=settings.system_packages))
     if print_dockerfile:
         click.echo(text, nl=False)
         return

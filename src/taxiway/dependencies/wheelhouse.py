@@ -73,6 +73,12 @@ def installable(names: Iterable[str]) -> Iterable[tuple[str, str]]:
             yield distribution, canonicalize_version(version)
 
 
+def remove(source: Path) -> None:
+    """Remove a source's wheelhouse after the build: the image needn't carry it as well."""
+    for place in PLACES:
+        shutil.rmtree(source / place, ignore_errors=True)
+
+
 def missing(house: Wheelhouse, pinned: PinnedList | None) -> list[str]:
     """List what is pinned, but isn't in a wheelhouse; pure."""
     return [
