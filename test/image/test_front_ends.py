@@ -542,6 +542,26 @@ def test_second_in_a_row_keeps_what_the_first_says(row: Row) -> None:
     assert got["x-forwarded-prefix"] == "/blog-2.0"
 
 
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_behind_a_proxy_that_sets_two_headers(kind: Kind, fronts: Fronts) -> None:
+    """As many a CDN, which hands on what its clients make up in the others."""
+    kept = (f"--kept-header={front_ends.FOR}", f"--kept-header={front_ends.PROTO}")
+    with raw_http.recorder("127.0.0.1") as port:
+        site = f"--site={RAW}=127.0.0.1:{port}"
+        with fronts.start(kind, site, "--behind-proxy=127.0.0.1", *kept, tls=False) as front:
+            made_up = ("X-Forwarded-Host: evil.example", "X-Forwarded-Port: 1", "X-Forwarded-Prefix: /evil")
+            told = ("X-Forwarded-For: 6.6.6.6, 203.0.113.5", "X-Forwarded-Proto: https", *made_up)
+            headers = received(front.http.get("/", RAW, *told, source="127.0.0.1"))
+            got = {name: ", ".join(value for other, value in headers if other == name) for name, _ in headers}
+            got.pop("user-agent", None)
+            told_for = got.pop("x-forwarded-for")
+            assert sorted(told_for.split(", ")) == ["127.0.0.1", "203.0.113.5", "6.6.6.6"]
+            assert told_for.index("6.6.6.6") < told_for.index("203.0.113.5")
+            assert got == {"host": RAW, "x-forwarded-host": RAW, "x-forwarded-proto": "https"}
+            direct = dict(received(front.http.get("/", RAW, *told)))
+            assert (direct["x-forwarded-for"], direct["x-forwarded-proto"]) == (CLIENT, "http")
+
+
 class DefaultPorts:
     """An application, and in its network one front end after the other."""
 

@@ -42,6 +42,7 @@ NONE: dict[str, Any] = {
     "https_port": 443,
     "prefix": "",
     "behind": (),
+    "kept": (),
     "addresses": (),
     "request_timeout_s": 60,
 }
@@ -77,10 +78,16 @@ def unusual(name: str) -> str:
     return front_ends.render(name, parse(name, **options))
 
 
+def behind_cdn(name: str) -> str:
+    """Behind a proxy that sets two of the four headers."""
+    return front_ends.render(name, parse(name, behind=("192.0.2.0/24",), kept=(front_ends.FOR, front_ends.PROTO)))
+
+
 @pytest.mark.parametrize("name", front_ends.NAMES)
 def test_texts(name: str) -> None:
     assert example(name) == (EXAMPLES / FILES[name]).read_text()
     assert unusual(name) == (STORED / FILES[name]).read_text()
+    assert behind_cdn(name) == (STORED / f"cdn-{FILES[name]}").read_text()
 
 
 @pytest.mark.parametrize("name", front_ends.NAMES)
@@ -157,6 +164,26 @@ def test_files_of_each_site(name: str) -> None:
     for host in ("blog.example.com", "shop.example.com"):
         assert f"/tls/{host}.pem" in text
     assert "{host}" not in text
+
+
+ALL = (front_ends.FOR, front_ends.PROTO, front_ends.HOST, front_ends.PORT)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept", "headers"),
+    [
+        ("nginx", (), ALL),
+        ("nginx", ("x-forwarded-for", "X-Forwarded-Proto"), ALL[:3]),  # the public port is the scheme's
+        ("nginx", ("X-Forwarded-For",), ALL),
+        ("nginx", ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Port"), ALL),
+        ("openshift-route", (), ALL),
+        ("openshift-route", ("X-Forwarded-For", "X-Forwarded-Proto"), ALL[:2]),  # the router would keep what anyone sends
+    ],
+)
+def test_what_is_kept_of_proxies_in_front(name: str, kept: tuple[str, ...], headers: tuple[str, ...]) -> None:
+    front_end = parse(name, behind=("10.0.0.0/8",), kept=kept)
+    assert front_end.headers == headers
+    assert [header for header in ALL if header in front_end.stripped] == [header for header in ALL if header not in headers]
 
 
 def test_caddy_gets_certificates_itself() -> None:
@@ -285,6 +312,12 @@ def test_wrong_upstream(text: str) -> None:
             {"behind": ("10.0.0.1/8",)},
             "--behind-proxy '10.0.0.1/8': expected an address or a network, such as 10.0.0.0/8",
         ),
+        ("nginx", {"kept": ("X-Forwarded-For",)}, "--kept-header without --behind-proxy: whose headers are kept?"),
+        (
+            "nginx",
+            {"behind": ("::1",), "kept": ("X-Real-IP",)},
+            "--kept-header 'X-Real-IP': expected one of X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host, X-Forwarded-Port",
+        ),
         ("nginx", {"addresses": ("local",)}, "--address 'local': expected an address or a network, such as 10.0.0.0/8"),
         (
             "nginx",
@@ -339,3 +372,4 @@ if __name__ == "__main__":
     for kind, file in FILES.items():
         (EXAMPLES / file).write_text(example(kind))
         (STORED / file).write_text(unusual(kind))
+        (STORED / f"cdn-{file}").write_text(behind_cdn(kind))

@@ -25,7 +25,13 @@ from taxiway.cli import build_environment
     *("--behind-proxy", "behind"),
     multiple=True,
     metavar="NETWORK",
-    help="A proxy in front of this front end, whose headers are kept; repeatable.",
+    help="A proxy in front of this front end, or a network of them; repeatable.",
+)
+@click.option(
+    *("--kept-header", "kept"),
+    multiple=True,
+    metavar="HEADER",
+    help="A header that those proxies set; repeatable. Default: the four that a front end written by this command sets.",
 )
 @click.option(
     *("--address", "addresses"),

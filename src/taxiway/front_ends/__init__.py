@@ -21,6 +21,7 @@ ROUTE = "openshift-route"
 
 FOR, HOST, PORT, PROTO = "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Port", "X-Forwarded-Proto"
 PREFIX = "X-Forwarded-Prefix"
+_KEEPABLE = (FOR, PROTO, HOST, PORT)
 # What else could be taken for the word of a proxy: the rest of what taxiway's policy can trust, and what it throws away from
 # everybody (`taxiway_runtime.proxy` has the same names; a unit test compares).
 OTHERS = (
@@ -72,9 +73,13 @@ class FrontEnd:
     prefix: str = ""
     """Where the application is mounted, `/blog`; empty for the root."""
     behind: tuple[str, ...] = ()
-    """Networks of the proxies in front, whose headers are kept."""
+    """Networks of the proxies in front."""
+    kept: tuple[str, ...] = ()
+    """The headers that those set: from them, and from nobody else, these are kept."""
     addresses: tuple[str, ...] = ()
     """What the application sees the front end as: addresses, networks, presets."""
+    adds_only: bool = False
+    """Whether it adds its word to what any client said, as OpenShift's router behind proxies: only what those set is true."""
     request_timeout_s: int = 60
     max_body_bytes: int = MAX_BODY_BYTES
 
@@ -94,14 +99,20 @@ class FrontEnd:
         return self.request_timeout_s + _ABOVE_SERVER_S
 
     @property
+    def tells_port(self) -> bool:
+        """Whether a port is told: where the proxies in front tell the scheme alone, that stands for its usual port."""
+        return PORT in self.kept or PROTO not in self.kept
+
+    @property
     def headers(self) -> tuple[str, ...]:
         """The headers that are set, and to be trusted."""
-        return (FOR, PROTO, HOST, PORT, *([PREFIX] if self.prefix else []))
+        set_here = self.kept if self.adds_only else (FOR, PROTO, HOST, *([PORT] if self.tells_port else []))
+        return (*set_here, *([PREFIX] if self.prefix else []))
 
     @property
     def stripped(self) -> tuple[str, ...]:
         """The headers that are taken away."""
-        return (*OTHERS, *([] if self.prefix else [PREFIX]))
+        return tuple(header for header in (*OTHERS, *_KEEPABLE, PREFIX) if header not in self.headers)
 
     @property
     def settings(self) -> tuple[str, ...]:
@@ -113,7 +124,12 @@ class FrontEnd:
 
     def authority(self, site: Site) -> str:
         """Return the name of a site as browsers send it, with the port where that isn't the scheme's own."""
-        return site.host if self.port == (443 if self.tls else 80) else f"{site.host}:{self.port}"
+        is_usual = self.port == (443 if self.tls else 80)
+        return site.host if is_usual or not self.tells_port else f"{site.host}:{self.port}"
+
+    def own(self, site: Site) -> dict[str, str]:
+        """Return what the front end itself says of a site, by header; of the client, it says the address of its peer."""
+        return {PROTO: self.scheme, HOST: self.authority(site)} | ({PORT: str(self.port)} if self.tells_port else {})
 
     def url(self, site: Site) -> str:
         """Return the URL of a site, without a path."""
@@ -149,6 +165,7 @@ def parse(
     https_port: int,
     prefix: str,
     behind: Sequence[str],
+    kept: Sequence[str],
     addresses: Sequence[str],
     request_timeout_s: int,
 ) -> FrontEnd:
@@ -175,6 +192,7 @@ def parse(
     if prefix.rstrip("/") and not _PREFIX.fullmatch(prefix.rstrip("/")):
         problems.append(f"--prefix {prefix!r}: expected a path such as /blog")
     networks = [_network("--behind-proxy", text, problems) for text in behind]
+    problems += _wrong_kept(kept, behind)
     trusted = [text if text in PRESETS else _network("--address", text, problems) for text in addresses]
     if not trusted and not problems:
         trusted = list(dict.fromkeys(_seen_as(name, found, problems)))
@@ -189,7 +207,9 @@ def parse(
         https_port=https_port,
         prefix=prefix.rstrip("/"),
         behind=tuple(networks),
+        kept=tuple(header for header in _KEEPABLE if behind and (not kept or header.lower() in map(str.lower, kept))),
         addresses=tuple(trusted),
+        adds_only=name == ROUTE and bool(behind),
         request_timeout_s=request_timeout_s,
     )
 
@@ -209,6 +229,14 @@ def _wrong_tls(name: str, certificate: str | None, key: str | None, *, http_only
     for option, file in (("--certificate", certificate), ("--key", key)):
         if file and not _PATH.fullmatch(file.replace("{host}", "")):
             yield f"{option} {file!r}: expected an absolute path of letters, digits and ./_+@-, {{host}} for a site's name"
+
+
+def _wrong_kept(kept: Sequence[str], behind: Sequence[str]) -> Iterator[str]:
+    if kept and not behind:
+        yield "--kept-header without --behind-proxy: whose headers are kept?"
+    for text in kept:
+        if text.lower() not in map(str.lower, _KEEPABLE):
+            yield f"--kept-header {text!r}: expected one of {', '.join(_KEEPABLE)}"
 
 
 def _wrong_sites(name: str, sites: Sequence[Site]) -> Iterator[str]:

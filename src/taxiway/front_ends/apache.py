@@ -10,11 +10,8 @@ requests are refused.
 from taxiway.front_ends import (
     CONNECT_TIMEOUT_S,
     FOR,
-    HOST,
     KEEP_ALIVE_S,
-    PORT,
     PREFIX,
-    PROTO,
     FrontEnd,
     Site,
     indent,
@@ -93,16 +90,13 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
         "ProxyPreserveHost On",
         f"RequestHeader set Host {front_end.authority(site)}",
     ]
-    own = ((PROTO, front_end.scheme), (HOST, front_end.authority(site)), (PORT, str(front_end.port)))
     if front_end.behind:
         others = " || ".join(f"%{{CONN_REMOTE_ADDR}} -ipmatch '{network}'" for network in front_end.behind)
         lines += ["# What the proxies in front of this one say is kept."]
-        lines += [f'RequestHeader unset {header} "expr=!({others})"' for header in (FOR, PROTO, HOST, PORT)]
-        lines += [f'RequestHeader append {FOR} "expr=%{{CONN_REMOTE_ADDR}}"']
-        lines += [f"RequestHeader setifempty {header} {value}" for header, value in own]
-    else:
-        lines += [f'RequestHeader set {FOR} "expr=%{{CONN_REMOTE_ADDR}}"']
-        lines += [f"RequestHeader set {header} {value}" for header, value in own]
+        lines += [f'RequestHeader unset {header} "expr=!({others})"' for header in front_end.kept]
+    lines += [f'RequestHeader {"append" if FOR in front_end.kept else "set"} {FOR} "expr=%{{CONN_REMOTE_ADDR}}"']
+    for header, value in front_end.own(site).items():
+        lines += [f"RequestHeader {'setifempty' if header in front_end.kept else 'set'} {header} {value}"]
     if front_end.prefix:
         lines += [f"RequestHeader set {PREFIX} {front_end.prefix}"]
     lines += [

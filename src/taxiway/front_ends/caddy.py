@@ -8,11 +8,8 @@ body that is longer than `max_size` isn't refused before it is sent, so what ann
 from taxiway.front_ends import (
     CONNECT_TIMEOUT_S,
     FOR,
-    HOST,
     KEEP_ALIVE_S,
-    PORT,
     PREFIX,
-    PROTO,
     FrontEnd,
     Site,
     block,
@@ -83,19 +80,22 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
 
 
 def _proxy(front_end: FrontEnd, site: Site) -> list[str]:
-    own = {PROTO: front_end.scheme, HOST: front_end.authority(site), PORT: str(front_end.port)}
     before: list[str] = []
     lines: list[str] = []
-    if front_end.behind:
+    kept = [header for header in front_end.own(site) if header in front_end.kept]
+    if kept:
         before += ["# What the proxies in front of this one say is kept; from others it is replaced."]
-        before += [f"request_header @direct -{header}" for header in own]
-        for header, value in own.items():
-            before += block(f"map {{http.request.header.{header}}} {_kept(header)}", '~^(.+)$ "${1}"', f"default {value}")
+        before += [f"request_header @direct -{header}" for header in kept]
+        for header in kept:
+            own = front_end.own(site)[header]
+            before += block(f"map {{http.request.header.{header}}} {_kept(header)}", '~^(.+)$ "${1}"', f"default {own}")
+    if FOR in front_end.kept:
         lines += [f"trusted_proxies {' '.join(front_end.behind)}", ""]
     lines += ["# No header of proxies gets through, in any spelling.", "header_up -*_*"]
     lines += [f"header_up -{header}" for header in front_end.stripped]
     lines += ["", f"# The trusted headers; {FOR} is set by Caddy itself.", f"header_up Host {front_end.authority(site)}"]
-    lines += [f"header_up {header} {_kept(header) if front_end.behind else value}" for header, value in own.items()]
+    for header, value in front_end.own(site).items():
+        lines += [f"header_up {header} {_kept(header) if header in kept else value}"]
     if front_end.prefix:
         lines += [f"header_up {PREFIX} {front_end.prefix}"]
     transport = (

@@ -7,11 +7,8 @@ redirects and denials of a backend work as those of a frontend; `req.body_size` 
 from taxiway.front_ends import (
     CONNECT_TIMEOUT_S,
     FOR,
-    HOST,
     KEEP_ALIVE_S,
-    PORT,
     PREFIX,
-    PROTO,
     TUNNEL_TIMEOUT_S,
     FrontEnd,
     Site,
@@ -71,12 +68,10 @@ def _frontend(front_end: FrontEnd) -> list[str]:
         "http-request del-header _ -m sub",
     ]
     lines += [f"http-request del-header {header}" for header in front_end.stripped]
-    trusted = [f"http-request del-header {header}" for header in front_end.headers]
     if front_end.behind:
-        lines += ["# What the proxies in front of this one say is kept."]
-        lines += [f"acl from_proxy src {' '.join(front_end.behind)}", *(f"{line} unless from_proxy" for line in trusted)]
-    else:
-        lines += trusted
+        lines += ["# What the proxies in front of this one say is kept.", f"acl from_proxy src {' '.join(front_end.behind)}"]
+    for header in front_end.headers:
+        lines += [f"http-request del-header {header}" + (" unless from_proxy" if header in front_end.kept else "")]
     lines += [
         "# Only an upgrade to a WebSocket gets through (an upgrade to h2c would be a way around this front end).",
         "# Nobody has a trusted header taken away further on by naming it in Connection.",
@@ -110,8 +105,8 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
         f"http-request add-header {FOR} %[src]",
         f"http-request set-header Host {front_end.authority(site)}",
     ]
-    for header, value in ((PROTO, front_end.scheme), (HOST, front_end.authority(site)), (PORT, front_end.port)):
-        kept = f" unless {{ req.hdr({header}) -m found }}" if front_end.behind else ""
+    for header, value in front_end.own(site).items():
+        kept = f" unless {{ req.hdr({header}) -m found }}" if header in front_end.kept else ""
         lines += [f"http-request set-header {header} {value}{kept}"]
     if front_end.prefix:
         lines += [f"http-request set-header {PREFIX} {front_end.prefix}"]

@@ -69,8 +69,11 @@ def _maps(front_end: FrontEnd) -> list[str]:
     """Keep what proxies in front say, and nobody else."""
     lines = ["", "# What the proxies in front of this one say is kept; from others it is replaced."]
     lines += block("geo $realip_remote_addr $taxiway_proxied", "default 0;", *(f"{network} 1;" for network in front_end.behind))
-    lines += block("map $taxiway_proxied $taxiway_for", "1 $proxy_add_x_forwarded_for;", "default $remote_addr;")
+    if FOR in front_end.kept:
+        lines += block("map $taxiway_proxied $taxiway_for", "1 $proxy_add_x_forwarded_for;", "default $remote_addr;")
     for header, name in _KEPT.items():
+        if header not in front_end.kept:
+            continue
         lines += block(
             f"map $taxiway_proxied:$http_{header.lower().replace('-', '_')} $taxiway_{name}",
             f'"~^1:(?<taxiway_kept_{name}>.+)$" $taxiway_kept_{name};',
@@ -80,7 +83,6 @@ def _maps(front_end: FrontEnd) -> list[str]:
 
 
 def _site(front_end: FrontEnd, site: Site) -> list[str]:
-    own = {HOST: front_end.authority(site), PORT: str(front_end.port), PROTO: front_end.scheme}
     lines = [*_listen(front_end.port, *(["ssl http2"] if front_end.tls else [])), f"server_name {site.host};"]
     if front_end.tls:
         certificate, key = front_end.files(site)
@@ -99,13 +101,12 @@ def _site(front_end: FrontEnd, site: Site) -> list[str]:
         "",
         "# The trusted headers; what the client sent is replaced.",
     ]
-    if front_end.behind:
-        lines += [f"set $taxiway_own_{_KEPT[header]} {value};" for header, value in own.items()]
-        lines += [f"proxy_set_header {FOR} $taxiway_for;"]
-        lines += [f"proxy_set_header {header} $taxiway_{_KEPT[header]};" for header in own]
-    else:
-        lines += [f"proxy_set_header {FOR} $remote_addr;"]
-        lines += [f"proxy_set_header {header} {value};" for header, value in own.items()]
+    lines += [f"proxy_set_header {FOR} {'$taxiway_for' if FOR in front_end.kept else '$remote_addr'};"]
+    for header, value in front_end.own(site).items():
+        if header in front_end.kept:
+            lines += [f"set $taxiway_own_{_KEPT[header]} {value};", f"proxy_set_header {header} $taxiway_{_KEPT[header]};"]
+        else:
+            lines += [f"proxy_set_header {header} {value};"]
     if front_end.prefix:
         lines += [f"proxy_set_header {PREFIX} {front_end.prefix};"]
     lines += ["", "# No other header of proxies gets through."]

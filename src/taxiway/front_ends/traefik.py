@@ -7,11 +7,8 @@ limit of the body's size that doesn't collect the whole body first, so the appli
 
 from taxiway.front_ends import (
     CONNECT_TIMEOUT_S,
-    HOST,
     KEEP_ALIVE_S,
-    PORT,
     PREFIX,
-    PROTO,
     FrontEnd,
     Site,
     indent,
@@ -105,9 +102,9 @@ def _router(front_end: FrontEnd, site: Site, path: str) -> list[str]:
 
 
 def _headers(front_end: FrontEnd, site: Site) -> list[str]:
+    # Of what the proxies in front say, Traefik keeps what they do say, and adds the rest.
     own = {"Host": front_end.authority(site)}
-    if not front_end.behind:  # else Traefik keeps what the proxies say, and adds what they don't
-        own |= {PROTO: front_end.scheme, HOST: front_end.authority(site), PORT: str(front_end.port)}
+    own |= {header: value for header, value in front_end.own(site).items() if header not in front_end.kept}
     if front_end.prefix:
         own[PREFIX] = front_end.prefix
     lines = [f'"{site.host}":', "  headers:", "    customRequestHeaders:"]
