@@ -5,16 +5,19 @@ The texts are written anew by `python test/unit/test_front_ends.py`.
 
 import itertools
 import re
+import shlex
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
 import yaml
+from click.testing import CliRunner
 from referencing import Registry, Resource
 
 import taxiway_runtime.proxy
 from taxiway import front_ends, proxy
+from taxiway.cli import taxiway
 from taxiway.errors import BadFrontEndError
 from taxiway.front_ends import FrontEnd
 from taxiway.settings import resolve
@@ -366,6 +369,28 @@ def test_traefik_is_whole(text: str) -> None:
         assert f"Host(`{router['service']}`)" in router["rule"]
     for service in http["services"].values():
         assert service["loadBalancer"]["serversTransport"] in http["serversTransports"]
+
+
+def commands() -> list[tuple[str, str]]:
+    """The commands of the page, each with what it prints there."""
+    page = (ROOT / "docs" / "front-ends.md").read_text()
+    shown = "".join(re.findall(r"```console\n(.*?)```", page, re.DOTALL)).replace("\\\n", " ")
+    return [(line, output) for line, output in re.findall(r"^\$ taxiway (proxy .*)\n((?:(?!\$ ).*\n)*)", shown, re.MULTILINE)]
+
+
+@pytest.mark.parametrize(("line", "output"), commands())
+def test_commands_of_the_page(line: str, output: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line.partition(">")[0])
+    result = CliRunner().invoke(taxiway, words)
+    assert result.exit_code == 0, result.output or result.exception
+    assert result.output == output or (not output and ">" in line)
+
+
+def test_the_page_shows_each_front_end() -> None:
+    page = (ROOT / "docs" / "front-ends.md").read_text()
+    assert all(f"| `{name}` | [{file}](../examples/front-ends/{file}) |" in page for name, file in FILES.items())
+    assert len(commands()) > len(FILES)
 
 
 if __name__ == "__main__":
