@@ -32,14 +32,15 @@ _MOST = 100
 
 
 def start(
-    options: Mapping[str, object], environ: Mapping[str, str], *, dry_run: bool = False
+    options: Mapping[str, object], environ: Mapping[str, str], *, dry_run: bool = False, reload: bool = False
 ) -> None:  # pragma: no cover  # the image tests run it
-    """Start the application; comes back only from a dry run.
+    """Start the application; comes back only from a dry run, or ends with the server's status where the source is watched.
 
     Args:
         options: Settings from the command line.
         environ: The environment.
         dry_run: Print the command, and run neither hooks nor the server.
+        reload: Start the server anew after each change of the source.
 
     Raises:
         TaxiwayError: There is no launch plan, a setting is wrong, a hook fails, or the server can't be started.
@@ -61,9 +62,16 @@ def start(
     if command.prepare:
         console.command(command.prepare)
     console.command(command.argv)
-    if not dry_run:
-        _listen(command)
-        _execute(command, env, command.directory or launch.home)
+    if dry_run:
+        return
+    _listen(command)
+    home = command.directory or launch.home
+    if reload:
+        from taxiway import reload as development  # noqa: PLC0415
+
+        env["PYTHONPYCACHEPREFIX"] = os.path.join(launch.writable, "pycache")
+        sys.exit(development.serve(command, env, home, layout.source, lambda: _prepare(command, env)))
+    _execute(command, env, home)
 
 
 def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout) -> servers.Launch:
@@ -198,8 +206,8 @@ def _lowest_port() -> int:
         return 1024
 
 
-def _execute(command: servers.Command, env: Mapping[str, str], home: str) -> None:
-    os.chdir(home)
+def _prepare(command: servers.Command, env: Mapping[str, str]) -> None:
+    """Do what has to be done before the server starts."""
     if command.fresh and os.path.lexists(command.fresh):
         import shutil  # noqa: PLC0415  # only when a container is started again
 
@@ -209,6 +217,11 @@ def _execute(command: servers.Command, env: Mapping[str, str], home: str) -> Non
             file.write(content)
     if command.prepare:
         _run_quietly(command.prepare, env)
+
+
+def _execute(command: servers.Command, env: Mapping[str, str], home: str) -> None:
+    os.chdir(home)
+    _prepare(command, env)
     sys.stdout.flush()
     try:
         os.execvpe(command.argv[0], command.argv, env)  # noqa: S606  # the server becomes this process and gets SIGTERM itself

@@ -20,10 +20,12 @@ from taxiway.start import start
     *("--trust-proxy-header", "trust_proxy_headers"), multiple=True, metavar="HEADER", help="A header of theirs; repeatable."
 )
 @click.option("--trust-proxy-hops", type=int, help="How many proxies a request passes at most.")
+@click.option("--reload", is_flag=True, help="For development: start anew after each change of the source.")
 @click.option("--dry-run", is_flag=True, help="Print the command; run neither hooks nor the server.")
-def command(*, dry_run: bool, **options: object) -> None:
+def command(*, dry_run: bool, reload: bool, **options: object) -> None:
     """Start the application under its server: what S2I's run script runs.
 
     The launch plan of the build and the environment give one command. It is printed, and replaces this process.
     """
-    start({name.replace("_", "-"): value for name, value in options.items() if value != ()}, os.environ, dry_run=dry_run)
+    given = {name.replace("_", "-"): value for name, value in options.items() if value != ()}
+    start(given, os.environ, dry_run=dry_run, reload=reload)

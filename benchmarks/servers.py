@@ -1,0 +1,156 @@
+"""Each server through taxiway against the same server started by hand: throughput, time to the first 200, memory.
+
+Both have the same processes, threads, keep-alive and access log.
+"""
+
+import re
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import harness
+import measure
+from harness import Container, podman
+from server_matrix import SERVERS
+
+APPS = ("hello", "page")
+ROUNDS = 6
+START_ROUNDS = 9
+SECONDS = 2
+PROCESSES, THREADS = 2, 4
+MODULES = {"hello": "hello world", "page": "Django page"}
+SIZE = {"TAXIWAY_PROCESSES": str(PROCESSES), "TAXIWAY_THREADS": str(THREADS)}
+DJANGO = "django==5.2.8"
+# The same server as a careful person starts it.
+BY_HAND = {
+    "mod_wsgi": (
+        "mod_wsgi-express start-server --application-type module {module} --callable-object {name} --server-root /tmp/m "
+        "--port 8080 --processes {processes} --threads {threads} --log-to-terminal --access-log --keep-alive-timeout 75 "
+        "--locale C.UTF-8"
+    ),
+    "gunicorn": (
+        "gunicorn --bind 0.0.0.0:8080 --worker-class {worker} --workers {processes} --threads {threads} --keep-alive 75 "
+        "--worker-tmp-dir /dev/shm --access-logfile - --no-control-socket {module}:{name}"
+    ),
+    "uwsgi": (
+        "uwsgi --http11-socket 0.0.0.0:8080 --master --processes {processes} --threads {threads} --enable-threads --lazy-apps "
+        "--single-interpreter --thunder-lock --buffer-size 65535 --module {module}:{name}"
+    ),
+    "waitress": "waitress-serve --port=8080 --threads={threads} {module}:{name}",
+    "uvicorn": "uvicorn --host 0.0.0.0 --port 8080 --workers {processes} --timeout-keep-alive 75 {module}:{name}",
+    "hypercorn": "hypercorn --bind 0.0.0.0:8080 --workers {processes} --keep-alive 75 --access-logfile - {module}:{name}",
+    "granian": "granian --interface asgi --host 0.0.0.0 --port 8080 --workers {processes} --access-log {module}:{name}",
+}
+
+
+@contextmanager
+def images() -> Iterator[dict[str, str]]:
+    """An image for each interface, with all servers and Django."""
+    lines = re.findall(r"^([a-z0-9-]+==\S+)", (harness.ROOT / "requirements" / "servers.txt").read_text(), re.MULTILINE)
+    built = {interface: f"localhost/{harness.PREFIX}-bench/servers-{interface.lower()}" for interface in ("WSGI", "ASGI")}
+    with TemporaryDirectory() as folder:
+        source = harness.copy_app(harness.ROOT / "benchmarks" / "apps" / "hello", Path(folder) / "source")
+        (source / "requirements.txt").write_text("\n".join([*lines, DJANGO]) + "\n")
+        try:
+            for interface, image in built.items():
+                assemble = f"RUN TAXIWAY_APP=hello:{interface.lower()} /usr/libexec/s2i/assemble"
+                stages = [f"FROM {harness.BUILDER}", "COPY --chown=1001:0 . /tmp/src", assemble]
+                stages += [f"FROM {harness.RUNTIME}", "COPY --from=0 /opt/app-root /opt/app-root"]
+                harness.podman_build("\n".join(stages), image, source)
+            yield built
+        finally:
+            for image in built.values():
+                podman("rmi", "--force", image, check=False)
+
+
+def ways(server: str, interface: str, app: str) -> dict[str, tuple[Mapping[str, str], Sequence[str]]]:
+    """Variables and command of both ways."""
+    worker = "gthread" if interface == "WSGI" else "asgi"
+    processes = 1 if server == "waitress" else PROCESSES  # its own command has one
+    command = BY_HAND[server].format(module=app, name=interface.lower(), worker=worker, processes=processes, threads=THREADS)
+    through = {**SIZE, "TAXIWAY_PROCESSES": str(processes), "TAXIWAY_SERVER": server, "TAXIWAY_APP": f"{app}:{interface.lower()}"}
+    return {"by hand": ({"PYTHONPATH": "/opt/app-root/src"}, command.split()), "through taxiway": (through, ())}
+
+
+def throughput(wrk: str, running: Container) -> float:
+    """Requests per second."""
+    report = harness.run(
+        wrk, "--threads=1", "--connections=8", f"--duration={SECONDS}s", f"http://127.0.0.1:{running.port}/"
+    ).text
+    if "Non-2xx" in report:
+        raise AssertionError(report)
+    return float(re.findall(r"Requests/sec: +([\d.]+)", report)[0])
+
+
+def memory_mib(running: Container) -> float:
+    """Proportional set size of all processes, but for PID 1."""
+    script = (
+        "import glob, os, re; print(sum(int(re.findall(r'Pss: +(\\d+)', open(p).read())[0]) "
+        "for p in glob.glob('/proc/[0-9]*/smaps_rollup') if p.split('/')[2] not in ('1', str(os.getpid()))))"
+    )
+    return int(running.execute("/usr/bin/python3", "-c", script)) / 1024
+
+
+def serve(image: str, server: str, interface: str, app: str, wrk: str) -> tuple[dict[str, float], dict[str, float]]:
+    """Throughput, alternately, and memory after it, of both ways."""
+    rates: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        running = {
+            way: stack.enter_context(harness.container(image, *harness.ARBITRARY_USER, env=env, command=command))
+            for way, (env, command) in ways(server, interface, app).items()
+        }
+        for each in running.values():
+            each.wait()
+            throughput(wrk, each)
+        for number in range(ROUNDS):
+            for way in list(running)[:: 1 if number % 2 else -1]:  # neither is always the first one
+                rates.setdefault(way, []).append(throughput(wrk, running[way]))
+        memory = {way: memory_mib(each) for way, each in running.items()}
+    return {way: statistics.median(found) for way, found in rates.items()}, memory
+
+
+def time_to_answer(image: str, env: Mapping[str, str], command: Sequence[str]) -> float:
+    """Seconds from the engine's command to the first 200."""
+    started = time.perf_counter()
+    with harness.container(image, *harness.ARBITRARY_USER, env=env, command=command) as running:
+        while True:
+            try:
+                if running.get("/").status == 200:
+                    return time.perf_counter() - started
+            except OSError:
+                time.sleep(0.005)
+
+
+def main() -> None:
+    """Print a table for throughput and memory, and one for starts."""
+    wrk = harness.run(str(harness.ROOT / "scripts" / "wrk.sh")).text.splitlines()[-1]
+    with images() as built:
+        rows = []
+        for server, interface in SERVERS:
+            for app in APPS:
+                rates, memory = serve(built[interface], server, interface, app, wrk)
+                hand, through = rates["by hand"], rates["through taxiway"]
+                ratio = f"{through / hand:.2f}"
+                sizes = f"{memory['by hand']:.0f}", f"{memory['through taxiway']:.0f}"
+                rows.append((f"{server}, {interface}", MODULES[app], f"{hand:.0f}", f"{through:.0f}", ratio, *sizes))
+                print(rows[-1], flush=True)
+        head = ("server", "answer", "by hand, requests/s", "through taxiway", "ratio", "by hand, MiB", "through taxiway, MiB")
+        measure.table(f"Throughput, wrk with 8 connections, medians of {ROUNDS} rounds of {SECONDS} s", head, rows)
+        starts = []
+        for server, interface in SERVERS:
+            both = ways(server, interface, "page")
+            image = built[interface]
+            calls = {way: partial(time_to_answer, image, *each) for way, each in both.items()}
+            times = measure.alternately(calls, START_ROUNDS)
+            ratio = f"{times['through taxiway'] / times['by hand']:.2f}"
+            starts.append((f"{server}, {interface}", f"{times['by hand']:.3f}", f"{times['through taxiway']:.3f}", ratio))
+            print(starts[-1], flush=True)
+        measure.table(
+            f"Django page, to the first 200 (medians of {START_ROUNDS})",
+            ("server", "by hand, s", "through taxiway, s", "ratio"),
+            starts,
+        )
