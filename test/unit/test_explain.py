@@ -51,6 +51,13 @@ PIP = f"""ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
         (UV.replace("six", "other"), [f"other: found {FOUND}, expected another"]),
         ("Because there is no version of zope-event==5.0 and you require zope-event==5.0", ["zope.event==5.0 (uv.lock line 20)"]),
         ("Because six==1.17.01 isn't there", []),
+        (
+            "error: Failed to download `six==1.17.0`\n  cause: Bad CRC (got 13d83143, expected 355c4757) for file: six.py\n",
+            [
+                "six==1.17.0 (uv.lock line 12): found a file that can't be unpacked (Bad CRC (got 13d83143, "
+                "expected 355c4757) for file: six.py), expected " + LOCKED
+            ],
+        ),
         (" + six==1.17.0\nerror: no space left", []),
         ("", []),
     ],

@@ -23,7 +23,10 @@ def explain(output: str, pinned: PinnedList) -> list[str]:
     ]
     if not found:
         named = [pin for pin in pinned.applicable if pin.name and _mentions(output, pin)]
-        found = [_named(pin, pin.name) for pin in named]
+        # A file that was changed may fail to unpack before anything is said of its hash.
+        damaged = re.search(r"(?:Bad CRC|[Ii]nvalid (?:zip|archive|wheel)|[Cc]orrupt|BadZipFile|[Ff]ailed to extract).*", output)
+        about = f": found a file that can't be unpacked ({damaged[0].strip()})" if damaged else ""
+        found = [f"{_named(pin, pin.name)}{about}{f', expected {_expected(pin)}' if damaged else ''}" for pin in named]
     return found[:_MOST]
 
 

@@ -1,5 +1,6 @@
 """pylock.toml, the standard lock file: PEP 751, read with the library `packaging`."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -7,6 +8,7 @@ from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import canonicalize_name
 
 from taxiway.dependencies.formats.common import (
+    Document,
     Selection,
     check_fresh,
     check_names,
@@ -17,7 +19,7 @@ from taxiway.dependencies.formats.common import (
     vcs_url,
 )
 from taxiway.dependencies.pins import Pin, PinnedList
-from taxiway.errors import BadLockError
+from taxiway.errors import BadLockError, MissingHashesError, TaxiwayError
 
 NAME = "pylock.toml"
 FILES = ("pylock.toml", "pylock.*.toml")
@@ -37,7 +39,7 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
     try:
         lock = Pylock.from_dict(document.data)
     except PylockValidationError as error:
-        raise BadLockError(document.file, str(error)) from error
+        raise _explained(error, document) from error
     check_python(str(lock.requires_python or ""), selection, document.file)
     check_names(selection.extras, lock.extras or (), "extras", document.file)
     check_names(selection.groups, lock.dependency_groups or (), "groups", document.file)
@@ -63,6 +65,20 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
         contents=(document.text,),
         options=index_options(indexes),
     )
+
+
+def _explained(error: PylockValidationError, document: Document) -> TaxiwayError:
+    """Name the package that a failure is about, where `packaging` gives its number."""
+    number = re.match(r"packages\[(\d+)\]", error.context or "")
+    if not number:
+        return BadLockError(document.file, str(error))
+    package = document.data["packages"][int(number[1])]
+    named = (
+        f"{package.get('name')}=={package.get('version')} ({document.file} line {document.lines_of('packages')[int(number[1])]})"
+    )
+    if "hash" in str(error):
+        return MissingHashesError([named], document.file)
+    return BadLockError(document.file, f"{named}: {error}")
 
 
 def index_options(urls: dict[str, None]) -> tuple[str, ...]:
