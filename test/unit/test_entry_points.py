@@ -44,6 +44,7 @@ def chosen(tree: Tree, files: dict[str, str]) -> list[str]:
         ("from falcon.asgi import App\napp = App()", ["app:app App object ASGI 2"]),
         ("from connexion import App\napp = App('x')", ["app:app App object - 2"]),
         ("app = Something()", ["app:app object - 1"]),
+        ("app = one if debug else two", ["app:app object - 1"]),
         ("thing = Something()", []),
         ("app = None", []),
         ("app = 'name'", []),

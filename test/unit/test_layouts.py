@@ -104,6 +104,7 @@ GUARD = "if __name__ == '__main__':\n    "
             "shop:make_app()",
             "WSGI",
         ),
+        ({".flaskenv": "FLASK_DEBUG=1\n", "app.py": "app = Flask('a')\n"}, ".", "app:app", "WSGI"),
         ({".flaskenv": "FLASK_APP=gone.py\nFLASK_DEBUG=1\n", "app.py": "app = Flask('a')\n"}, ".", "app:app", "WSGI"),
         # FastAPI: bigger applications; the full-stack template; a module below `api`.
         (
@@ -262,6 +263,14 @@ def test_nothing_is_guessed(tree: Tree, files: dict[str, str], code: str) -> Non
     with pytest.raises(TaxiwayError) as caught:
         decide(detect.look(tree(files), settings), settings)
     assert caught.value.code == code
+
+
+def test_programs_to_choose_from(tree: Tree) -> None:
+    settings = resolve(environ={}, project={})
+    serve = "from aiohttp import web\nweb.run_app(1)\n"
+    with pytest.raises(TaxiwayError) as caught:
+        decide(detect.look(tree({"one.py": serve, "two.py": serve}), settings), settings)
+    assert str(caught.value).splitlines()[-2:] == ['  [tool.taxiway] app-file = "one.py"', "  APP_FILE=one.py"]
 
 
 @pytest.mark.parametrize(
