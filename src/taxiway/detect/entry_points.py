@@ -49,25 +49,13 @@ _METHODS = {"make_wsgi_app": WSGI, "wsgifunc": WSGI}  # of Pyramid's Configurato
 # Often called app, and no application for a web server.
 _OTHERS = frozenset(
     [
-        *(
-            "aiogram",
-            "aiohttp",
-            "argparse",
-            "arq",
-            "celery",
-            "click",
-            "cyclopts",
-            "discord",
-            "dramatiq",
-            "faststream",
-            "faust",
-            "gi",
-        ),
-        *("huey", "kivy", "nicegui", "PyQt5", "PyQt6", "PySide2", "PySide6", "pytest", "slack_bolt", "textual", "tkinter"),
-        *("tornado", "typer", "wx"),
+        *("aiogram", "aiohttp", "argparse", "arq", "celery", "click", "cyclopts", "discord", "dramatiq", "faststream"),
+        *("faust", "gi", "huey", "kivy", "nicegui", "PyQt5", "PyQt6", "PySide2", "PySide6", "pytest", "slack_bolt"),
+        *("textual", "tkinter", "tornado", "typer", "wx"),
     ]
 )
 _ROUTES = frozenset(f"bottle.{name}" for name in ("route", "get", "post", "put", "delete", "patch", "error", "hook"))
+_MOUNTS = frozenset({"cherrypy.tree.mount", "cherrypy.tree.graft"})
 _PARTS = frozenset({"flask.Blueprint", "fastapi.APIRouter", "quart.Blueprint", "sanic.Blueprint", "starlette.routing.Router"})
 _NAMES = ("application", "app")  # PEP 3333's and Flask's own; the first one wins
 _FACTORIES = ("create_app", "make_app", "create_application", "make_application")
@@ -229,10 +217,7 @@ def _shared(module: Module) -> Iterator[Candidate]:
         match statement:
             case ast.FunctionDef(decorator_list=[ast.Call(func=function), *_]) if module.origin(function) in _ROUTES:
                 app, what = f"{module.name}+bottle:default_app()", "Bottle's routes"
-            case ast.Expr(value=ast.Call(func=function)) if module.origin(function) in {
-                "cherrypy.tree.mount",
-                "cherrypy.tree.graft",
-            }:
+            case ast.Expr(value=ast.Call(func=function)) if module.origin(function) in _MOUNTS:
                 app, what = f"{module.name}+cherrypy:tree", "CherryPy's tree"
             case _:
                 continue
