@@ -433,5 +433,10 @@ def test_test_application_that_is_refused(case: str) -> None:
         assert text in str(caught.value)
 
 
+@pytest.mark.parametrize("case", [case for case in CASES if expectation(case)["build"]["status"] == "ok"])
+def test_each_good_case_says_what_is_started(case: str) -> None:
+    assert {"interface", "server"} <= set(expectation(case)["plan"])
+
+
 def test_each_stored_plan_has_its_application() -> None:
     assert sorted(path.stem for path in (HERE / "plans").glob("*.json")) == PLANNED
