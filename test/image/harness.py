@@ -1,5 +1,6 @@
 """What the image tests share: building with the scripts that users run, and containers that are waited for and removed."""
 
+import base64
 import http.client
 import json
 import os
@@ -172,6 +173,23 @@ class Container:
             return Answer(response.status, found, text)
         finally:
             connection.close()
+
+    def exchange(self, path: str, text: str) -> str:
+        """Open a WebSocket (RFC 6455), send a text of less than 126 bytes, and return the one that comes back."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
+            connection.sendall(
+                f"GET {path} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+            )
+            stream = connection.makefile("rb")
+            status = stream.readline().decode()
+            assert " 101 " in status, status
+            while stream.readline().strip():
+                pass
+            # A final text frame, masked as a client's has to be; a mask of zeros changes nothing.
+            connection.sendall(bytes([0x81, 0x80 | len(text.encode())]) + bytes(4) + text.encode())
+            _, length = stream.read(2)
+            return stream.read(length).decode()
 
     def wait(self, path: str = "/") -> Answer:
         """Wait until it answers."""

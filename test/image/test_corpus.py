@@ -61,9 +61,14 @@ def _run(case: str, cache: Path) -> None:
             plan = json.loads(running.execute("cat", "/opt/app-root/.taxiway/launch.json"))
             assert {name: plan[name] for name in expected["plan"]} == expected["plan"], log
             harness.check_requests(running, expected["request"])
+            for socket in expected.get("websocket", []):
+                assert running.exchange(socket["path"], socket["send"]) == socket["answer"], running.logs()
             # A program does with SIGTERM what it likes; most are ended by it.
             ended = {0, 128 + signal.SIGTERM} if plan["interface"] in {"python", "shell", "command"} else {0}
             assert running.stop() in ended, running.logs()[-3000:]
+            ran = running.logs()
+            for text in expected.get("run", {}).get("log", []):
+                assert text in ran, ran
         for text in expected["build"].get("log", []):
             assert text in log, log
 

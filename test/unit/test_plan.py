@@ -438,5 +438,11 @@ def test_each_good_case_says_what_is_started(case: str) -> None:
     assert {"interface", "server"} <= set(expectation(case)["plan"])
 
 
+def test_each_case_is_in_the_list() -> None:
+    text = (APPS / "README.md").read_text(encoding="utf-8")
+    assert [case for case in CASES if f"`{case}`" not in text] == []
+    assert len(CASES) >= 40  # issue 4
+
+
 def test_each_stored_plan_has_its_application() -> None:
     assert sorted(path.stem for path in (HERE / "plans").glob("*.json")) == PLANNED
