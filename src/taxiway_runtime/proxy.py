@@ -58,6 +58,7 @@ _ASGI_NAMES = frozenset(
     for name in KNOWN
     for letters in itertools.product(*("-_" if letter == "-" else letter for letter in name))
 )
+_ASGI_NAMES_AND_HOST = _ASGI_NAMES | {b"host"}
 
 _MAPPED = bytes(10) + b"\xff\xff"  # ::ffff:0.0.0.0/96, IPv4 addresses of a socket that is bound to [::]
 _FLAGS = {"on": "https", "true": "https", "1": "https", "off": "http", "false": "http", "0": "http"}
@@ -94,7 +95,7 @@ class Policy:
         self.hops = hops
         self.is_native = is_native
         self.environ_names = tuple(map(variable, self.headers.values()))
-        self.raw_names = {name.encode(): index for index, name in enumerate(self.headers.values())}
+        self.raw_names = tuple(name.encode() for name in self.headers.values())
 
 
 class Overrides(NamedTuple):
@@ -392,7 +393,9 @@ def _apply_wsgi(policy: Policy, environ: dict[str, Any]) -> None:
             environ.pop(name, None)
 
 
-def _remembered(compute: Callable[..., T], policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> T:
+def _remembered(
+    compute: Callable[..., T], policy: Policy, values: tuple[str, ...] | tuple[bytes, ...], host: str | bytes, scheme: str
+) -> T:
     """Call a function that has a cache; not with long values, which would fill the memory."""
     if sum(map(len, values)) + len(host) > _LONG:
         compute = compute.__wrapped__  # type: ignore[attr-defined]  # functools.lru_cache sets it
@@ -424,22 +427,31 @@ def asgi(application: ASGIApplication, policy: Policy) -> ASGIApplication:
 
     async def trusting(scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         if scope["type"] != "lifespan" and DONE not in scope:
-            headers = scope["headers"]
-            names = {name for name, _ in headers}
-            has_two = len(names) < len(headers) and sum(name == b"host" for name, _ in headers) > 1
-            if (has_two or names >= _TWO_LENGTHS) and scope["type"] == "http":
+            headers = list(scope["headers"])
+            found = dict(headers)
+            is_ambiguous = b"transfer-encoding" in found and b"content-length" in found
+            if len(found) < len(headers):
+                is_ambiguous |= sum(name == b"host" for name, _ in headers) > 1
+                found = _joined(headers)
+            if is_ambiguous and scope["type"] == "http":
                 await _refuse(send)
                 return
-            _apply_asgi(policy, scope, names)
+            _apply_asgi(policy, scope, headers, found)
         await application(scope, receive, send)
 
     return trusting
 
 
+def _joined(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        found[name] = b"%s,%s" % (found[name], value) if name in found else value
+    return found
+
+
 # Who is in front may have understood something else: a request is smuggled behind such a one (RFC 9112, sections 3.2 and 6.1).
 # uvicorn with h11 would answer what comes after the chunks as a request of its own.
 _AMBIGUOUS = b"The request has several Host headers, or a Content-Length and a Transfer-Encoding.\n"
-_TWO_LENGTHS = frozenset({b"content-length", b"transfer-encoding"})
 
 
 async def _refuse(send: Callable[..., Any]) -> None:
@@ -448,7 +460,9 @@ async def _refuse(send: Callable[..., Any]) -> None:
     await send({"type": "http.response.body", "body": _AMBIGUOUS})
 
 
-def _apply_asgi(policy: Policy, scope: MutableMapping[str, Any], names: set[bytes]) -> None:
+def _apply_asgi(
+    policy: Policy, scope: MutableMapping[str, Any], headers: list[tuple[bytes, bytes]], found: Mapping[bytes, bytes]
+) -> None:
     """Change the scope in place, so that the server's access log tells the client too."""
     before: dict[str, Any] = {}
     scope[DONE] = before
@@ -457,43 +471,29 @@ def _apply_asgi(policy: Policy, scope: MutableMapping[str, Any], names: set[byte
     if client and peer and peer != client[0]:
         before["client"] = client
         scope["client"] = (peer, client[1])
-    if _ASGI_NAMES.isdisjoint(names):
+    if _ASGI_NAMES.isdisjoint(found):
         return
-    before["headers"] = scope["headers"]
-    if policy.trusts(peer):
-        _apply_told(policy, scope, before)
-    else:
-        scope["headers"] = [pair for pair in scope["headers"] if pair[0] not in _ASGI_NAMES]
-
-
-def _apply_told(policy: Policy, scope: MutableMapping[str, Any], before: dict[str, Any]) -> None:
-    kept, hosts = [], []
-    told = [""] * len(policy.raw_names)
-    for pair in scope["headers"]:
-        name, value = pair
-        if name == b"host":
-            hosts.append(pair)
-        elif name not in _ASGI_NAMES:
-            kept.append(pair)
-        elif name in policy.raw_names:
-            index = policy.raw_names[name]
-            told[index] = f"{told[index]},{value.decode('latin-1')}" if told[index] else value.decode("latin-1")
-    host = hosts[0][1].decode("latin-1") if hosts else ""
+    before["headers"] = headers
+    if not policy.trusts(peer):
+        scope["headers"] = [pair for pair in headers if pair[0] not in _ASGI_NAMES]
+        return
+    values = tuple([found.get(name, b"") for name in policy.raw_names])
+    host = found.get(b"host", b"")
     scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
-    new, lines = _remembered(_asgi_changes, policy, tuple(told), host, scheme)
-    scope["headers"] = lines + kept if new.host else hosts + lines + kept
+    new, lines, replaced = _remembered(_asgi_changes, policy, values, host, scheme)
+    scope["headers"] = lines + [pair for pair in headers if pair[0] not in replaced]
     for key, changed in _changes(new, scope, host):
         before.setdefault(key, scope.get(key))
         scope[key] = changed
 
 
-def _changes(new: Overrides, scope: MutableMapping[str, Any], host: str) -> Iterator[tuple[str, object]]:
+def _changes(new: Overrides, scope: MutableMapping[str, Any], host: bytes) -> Iterator[tuple[str, object]]:
     if new.client is not None:
         yield "client", (new.client, new.client_port or 0)
     if new.scheme is not None:
         yield "scheme", new.scheme.replace("http", "ws") if scope["type"] == "websocket" else new.scheme
     if new.server is not None or new.port is not None:
-        name, port = scope.get("server") or (host.partition(":")[0], None)
+        name, port = scope.get("server") or (host.decode("latin-1").partition(":")[0], None)
         yield "server", (new.server or name, new.port or port)
     if new.prefix is not None:
         yield "root_path", new.prefix
@@ -503,8 +503,12 @@ def _changes(new: Overrides, scope: MutableMapping[str, Any], host: str) -> Iter
 
 
 @functools.lru_cache(maxsize=1024)
-def _asgi_changes(policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> tuple[Overrides, list[tuple[bytes, bytes]]]:
-    """What is new, and the lines of the headers."""
-    new = overrides(policy, values, host, scheme)
+def _asgi_changes(
+    policy: Policy, values: tuple[bytes, ...], host: bytes, scheme: str
+) -> tuple[Overrides, list[tuple[bytes, bytes]], frozenset[bytes]]:
+    """What is new, the lines of the headers, and the names of those to take away."""
+    new = overrides(policy, tuple(value.decode("latin-1") for value in values), host.decode("latin-1"), scheme)
     lines = [(name.encode(), value.encode()) for name, value in new.headers.items()]
-    return new, lines if new.host is None else [(b"host", new.host.encode()), *lines]
+    if new.host is None:
+        return new, lines, _ASGI_NAMES
+    return new, [(b"host", new.host.encode()), *lines], _ASGI_NAMES_AND_HOST

@@ -173,7 +173,7 @@ def test_underscores(name: str) -> None:
     policy = read_policy({"TAXIWAY_PROXY": json.dumps(POLICY)})
     seen = through_asgi(policy, scope)
     assert seen["client"][0] == "203.0.113.5"
-    assert [name for name, _ in seen["headers"]] == [b"host", b"x-forwarded-for", b"accept"]
+    assert [name for name, _ in seen["headers"]] == [b"x-forwarded-for", b"host", b"accept"]
 
 
 @pytest.mark.parametrize("case", [Case("once", EVERYTHING, NOTHING), Case("once", xff("203.0.113.5"), NOTHING, peer="127.0.0.9")])
