@@ -8,6 +8,7 @@ import itertools
 import json
 import os
 import ssl
+import sys
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -102,6 +103,7 @@ async def application(scope, receive, send):
         await send({"type": "http.response.body", "body": json.dumps(told).encode()})
 """
 REQUIREMENTS = {"wsgi.py": "gunicorn\nmod_wsgi\n", "asgi.py": "uvicorn\nwebsockets\n"}
+MAX_BODY = 5 * 1024**3  # more than 32 bits hold
 PROJECT = '[tool.taxiway]\nstatic = ["/docs/=docs", "/=root"]\n'
 BLOG, WIKI, SHOP, RAW, RAW6 = (f"{name}.example.com" for name in ("blog", "wiki", "shop", "raw", "raw6"))
 APPLICATIONS = {BLOG: ("wsgi.py", "gunicorn"), WIKI: ("wsgi.py", "mod_wsgi"), SHOP: ("asgi.py", "uvicorn")}
@@ -189,7 +191,9 @@ def applications(images: Mapping[str, str], settings: str, tmp_path: Path) -> It
 
 def write(kind: str, *options: str) -> str:
     """What the command line writes."""
-    return harness.taxiway("proxy", kind, str(harness.APPS / "plain-wsgi"), *options).text
+    environ = {"PYTHONPATH": str(harness.ROOT / "src"), "TAXIWAY_MAX_BODY": str(MAX_BODY)}
+    source = str(harness.APPS / "plain-wsgi")
+    return harness.run(sys.executable, "-m", "taxiway", "proxy", kind, source, *options, env=environ).text
 
 
 @dataclass(frozen=True)
@@ -408,7 +412,7 @@ def test_only_websockets_are_upgrades(front: Front) -> None:
 
 
 def test_large_body_is_refused(front: Front) -> None:
-    lines = (f"Host: {RAW}:{front.https.port}", f"Content-Length: {front_ends.MAX_BODY_BYTES + 1}", "Expect: 100-continue")
+    lines = (f"Host: {RAW}:{front.https.port}", f"Content-Length: {MAX_BODY + 1}", "Expect: 100-continue")
     assert front.https.send(raw_http.request("POST", "/", *lines, "Connection: close"), RAW).status == 413
 
 

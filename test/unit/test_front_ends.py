@@ -48,6 +48,7 @@ NONE: dict[str, Any] = {
     "kept": (),
     "addresses": (),
     "request_timeout_s": 60,
+    "max_body_bytes": 1024**3,
 }
 
 
@@ -75,6 +76,7 @@ def unusual(name: str) -> str:
         "prefix": "/blog",
         "behind": ("10.0.0.0/8", "fd00::1"),
         "request_timeout_s": 30,
+        "max_body_bytes": 10 * 1024**2,
     }
     if name == front_ends.ROUTE:
         del options["http_port"]

@@ -44,13 +44,18 @@ def command(*, kind: str, source: Path, only_settings: bool, **options: object) 
     """Write the configuration of a front end for the application in SOURCE to stdout.
 
     It ends TLS, redirects HTTP to HTTPS, refuses unknown names, lets WebSockets through, waits as long as the application's
-    request-timeout asks for, and sets the headers that tell the application its public URL and its client: these, from this
-    front end, are what the settings at its top trust.
+    request-timeout says, refuses bodies above its max-body, and sets the headers that tell the application its public URL and its
+    client: these, from this front end, are what the settings at its top trust.
 
     \b
     taxiway proxy nginx --host blog.example.com --upstream 127.0.0.1:8080 \\
         --certificate /etc/ssl/blog.pem --key /etc/ssl/blog.key
     """
     settings = resolve_settings(build_environment(source), source)
-    front_end = front_ends.parse(kind, request_timeout_s=settings.request_timeout, **options)  # type: ignore[arg-type]  # click's
+    front_end = front_ends.parse(
+        kind,
+        request_timeout_s=settings.request_timeout,
+        max_body_bytes=settings.max_body,
+        **options,  # type: ignore[arg-type]  # as click makes them
+    )
     click.echo("\n".join(front_end.settings) if only_settings else front_ends.render(kind, front_end).rstrip("\n"))

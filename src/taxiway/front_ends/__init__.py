@@ -37,7 +37,6 @@ OTHERS = (
     *("X-Original-URI", "X-Original-URL", "X-Original-Method", "X-Rewrite-URL"),
 )
 
-MAX_BODY_BYTES = 1024**3  # the limit that taxiway sets where a server has one
 CONNECT_TIMEOUT_S = 5
 # The servers keep an idle connection for 75 s; the front end drops it earlier, so as not to send a request into a closing one.
 KEEP_ALIVE_S = 60
@@ -80,8 +79,8 @@ class FrontEnd:
     """What the application sees the front end as: addresses, networks, presets."""
     adds_only: bool = False
     """Whether it adds its word to what any client said, as OpenShift's router behind proxies: only what those set is true."""
-    request_timeout_s: int = 60
-    max_body_bytes: int = MAX_BODY_BYTES
+    request_timeout_s: int
+    max_body_bytes: int
 
     @property
     def port(self) -> int:
@@ -168,6 +167,7 @@ def parse(
     kept: Sequence[str],
     addresses: Sequence[str],
     request_timeout_s: int,
+    max_body_bytes: int,
 ) -> FrontEnd:
     """Check what was asked for, in the words of the command line.
 
@@ -211,6 +211,7 @@ def parse(
         addresses=tuple(trusted),
         adds_only=name == ROUTE and bool(behind),
         request_timeout_s=request_timeout_s,
+        max_body_bytes=max_body_bytes,
     )
 
 

@@ -58,7 +58,7 @@ def render(front_end: FrontEnd) -> str:
 
 
 def _name(upstream: str) -> str:
-    return "taxiway_" + "".join(c if c.isalnum() else "_" for c in upstream)
+    return "taxiway_" + "".join("_" if char in "[]:" else char for char in upstream)
 
 
 def _listen(port: int, *words: str) -> list[str]:
