@@ -26,7 +26,7 @@ def command(launch: Launch) -> tuple[str, ...]:
 def at_start(launch: Launch) -> None:
     """Migrate, where the application is Django's and nothing else is to do it.
 
-    SIGTERM waits until the migrations are through, because not every database can undo half of one; then the start ends.
+    On SIGTERM the start ends; not before the migrations do, if they have begun.
 
     Raises:
         MigrationsFailedError: They ended with an error.
@@ -42,16 +42,21 @@ def at_start(launch: Launch) -> None:
         return
     import signal  # noqa: PLC0415  # only for Django
 
-    stopped: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
     os.chdir(launch.home)
     argv = command(launch)
-    environ = {**launch.environ, "TAXIWAY_PHASE": "migrate"}
-    status = os.waitstatus_to_exitcode(os.waitpid(os.posix_spawn(argv[0], argv, environ), 0)[1])
+    pid = os.posix_spawn(argv[0], argv, {**launch.environ, "TAXIWAY_PHASE": "migrate"})
+    stopped: list[int] = []
+
+    def stop(number: int, _: object) -> None:
+        stopped.append(number)
+        os.kill(pid, number)  # it ends at once, unless it is migrating
+
+    before = signal.signal(signal.SIGTERM, stop)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     signal.signal(signal.SIGTERM, before)
+    if stopped:
+        raise SystemExit(128 + stopped[0])
     if status == _LOCKED:
         raise MigrationLockError(launch.settings.migrate_timeout)
     if status:
         raise MigrationsFailedError(f"exit status {status}" if status > 0 else f"signal {-status}")
-    if stopped:
-        raise SystemExit(128 + stopped[0])

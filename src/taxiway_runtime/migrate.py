@@ -12,6 +12,7 @@ import hashlib
 import importlib.util
 import os
 import pkgutil
+import signal
 import sys
 import time
 import warnings
@@ -93,6 +94,8 @@ def _update(alias: str, migrations: set[tuple[str, str]] | None, seconds: float)
 
 
 def _migrate(alias: str) -> None:
+    """Run Django's command. SIGTERM doesn't end it, because not every database can undo half a migration."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     import django  # noqa: PLC0415
     from django.core.management import call_command  # noqa: PLC0415
 

@@ -194,7 +194,7 @@ def test_migrations_that_fail(image: str) -> None:
 
 
 def test_a_stop_lets_migrations_finish(image: str, volume: str, folder: Path) -> None:
-    """Meanwhile another container gives up waiting, when its time is over."""
+    """Meanwhile others end: one that waited for as long as it may, and one that is stopped while it waits."""
     env = {**NAME, "DATABASE_PATH": "/data/harbour.sqlite3", "MIGRATION_AWAITS": "/data/go"}
     with harness.container(image, *user(1), volume, env=env) as first:
         harness.wait_for(lambda: "slow: begin" in first.logs() or None, 60)
@@ -202,6 +202,9 @@ def test_a_stop_lets_migrations_finish(image: str, volume: str, folder: Path) ->
             harness.wait_for(lambda: None if second.is_running() else True, 60)
             assert second.exit_status() == 7
             assert "error: Another container was still migrating the database after 1 s." in second.logs()
+        with harness.container(image, *user(3), volume, env=env) as third:
+            harness.wait_for(lambda: "another container migrates" in third.logs() or None, 60)
+            assert third.stop(60) == 143  # 128 + SIGTERM; 137 if it had to be killed
         first.engine("kill", "--signal=TERM", first.name)
         assert first.is_running()
         (folder / "go").touch()

@@ -44,6 +44,7 @@ class Spawned:
         self.status = 0
         self.calls: list[tuple[tuple[str, ...], dict[str, str], str]] = []
         self.stop = False
+        self.killed: list[tuple[int, int]] = []
 
     def spawn(self, path: str, argv: tuple[str, ...], environ: dict[str, str]) -> int:
         assert path == argv[0]
@@ -62,6 +63,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Spawned:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(os, "posix_spawn", fake.spawn)
     monkeypatch.setattr(os, "waitpid", fake.wait)
+    monkeypatch.setattr(os, "kill", lambda pid, number: fake.killed.append((pid, number)))
     return fake
 
 
@@ -121,12 +123,13 @@ def test_failing(tree: Tree, spawned: Spawned) -> None:
 
 
 def test_a_stop_waits_for_them(tree: Tree, spawned: Spawned) -> None:
-    """Half a migration can't be undone everywhere; afterwards the start ends."""
+    """The program decides whether it can end at once; afterwards the start ends."""
     before = signal.getsignal(signal.SIGTERM)
     spawned.stop = True
     with pytest.raises(SystemExit) as caught:
         migrations.at_start(launch(tree))
     assert caught.value.code == 128 + signal.SIGTERM
+    assert spawned.killed == [(4711, signal.SIGTERM)]
     assert signal.getsignal(signal.SIGTERM) == before
 
 
