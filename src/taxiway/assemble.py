@@ -299,6 +299,8 @@ def _launch_plan(
         origins=origins,
         passed_over=plan.passed_over,
         processes=plan.processes,
+        import_bytes=inspection.import_bytes,
+        free_threaded=inspection.free_threaded,
     )
 
 

@@ -778,6 +778,22 @@ class UnknownProcessError(TaxiwayError):
         )
 
 
+class NotEnoughMemoryError(TaxiwayError):
+    """The container's memory limit is too small for a single worker."""
+
+    code = "not-enough-memory"
+    exit_status = 7
+
+    def __init__(self, limit_bytes: int, needed_bytes: int) -> None:
+        limit_mib, needed_mib = limit_bytes >> 20, -(-needed_bytes >> 20)  # the latter rounded up
+        super().__init__(
+            f"The container's memory limit of {limit_mib} MiB is too small for this application: it needs {needed_mib} MiB.\n"
+            "That is a server with one process, by what importing the application took at the build.\n\n"
+            f"Raise the limit: podman run --memory={needed_mib}m; Kubernetes: resources.limits.memory: {needed_mib}Mi.\n"
+            "To start nevertheless: WEB_CONCURRENCY=1."
+        )
+
+
 class CommandFailedError(TaxiwayError):
     """A program that has to succeed didn't."""
 

@@ -47,6 +47,10 @@ class LaunchPlan(NamedTuple):
     """What else could have been started."""
     processes: tuple[tuple[str, str], ...] = ()
     """The process types besides `web`, in their order: name and command line."""
+    import_bytes: int | None = None
+    """Memory of a process that has imported the application; None where that couldn't be measured."""
+    free_threaded: bool = False
+    """Whether the application's Python runs threads at the same time."""
 
     def to_json(self) -> str:
         """Write the plan as JSON."""

@@ -8,8 +8,10 @@ import os
 from typing import NamedTuple
 
 MIB = 1024 * 1024
-BASE_BYTES = 40 * MIB  # the server's own parent process and shared parts
+BASE_BYTES = 24 * MIB  # the server's own parent process (3 to 16 MiB, measured), the kernel's part, scripts
 WORKER_BYTES = 96 * MIB  # one worker of an application whose footprint wasn't measured
+_GROWTH = 1.3  # from the import to a worker that has answered requests
+_SERVER_BYTES = 6 * MIB  # the server's own code in each worker, and threads
 MAX_PROCESSES = 12  # s2i-python-container's cap
 
 
@@ -22,37 +24,78 @@ class Limits(NamedTuple):
     """None where there is no limit."""
 
 
+class Footprint(NamedTuple):
+    """What the build found out about the application."""
+
+    import_bytes: int | None = None
+    """Memory of a process that has imported the application, without what it shares; None where that isn't known."""
+    has_threads: bool = True
+    """Whether the server works with threads: WSGI does, ASGI doesn't."""
+    is_free_threaded: bool = False
+    """Whether its Python runs threads at the same time (PEP 703), so that one process uses all CPUs."""
+
+    @property
+    def worker_bytes(self) -> int:
+        """What a worker needs."""
+        return WORKER_BYTES if self.import_bytes is None else int(self.import_bytes * _GROWTH) + _SERVER_BYTES
+
+
+UNKNOWN = Footprint()
+
+
 class Size(NamedTuple):
     """How many workers to run, and a line that says why."""
 
     processes: int
     threads: int
     reason: str
+    shortage: tuple[int, int] | None = None
+    """Where the container has less memory than one worker needs: its limit, and what is needed, in bytes."""
 
 
 def decide(
     limits: Limits,
+    footprint: Footprint = UNKNOWN,
     *,
     processes: int | None = None,
     threads: int | None = None,
-    worker_bytes: int = WORKER_BYTES,
+    others: int = 0,
 ) -> Size:
-    """Size a threaded WSGI server; given numbers win.
+    """Size a server; given numbers win.
 
-    One process per CPU, a fraction rounded up, as far as memory allows; 4 threads and 2 more per CPU.
+    One process per CPU, a fraction rounded up, as far as memory allows: each gets what it needs out of four fifths of the limit.
+    WSGI: 4 threads and 2 more per CPU. Free-threaded Python: one process with 4 threads per CPU.
+
+    Args:
+        limits: What the container may use.
+        footprint: What the application needs.
+        processes: Worker processes as they were set.
+        threads: Threads as they were set.
+        others: Process types that run beside the server; each counts like a worker.
     """
     cpus = max(1, -int(-limits.cpus // 1))
-    fitting = MAX_PROCESSES
+    wanted = 1 if footprint.is_free_threaded and footprint.has_threads else min(cpus, MAX_PROCESSES)
+    memory, shortage = "no limit", None
     if limits.memory_bytes is not None:
-        fitting = max(1, int((0.8 * limits.memory_bytes - BASE_BYTES) // worker_bytes))
-    memory = "no limit" if limits.memory_bytes is None else f"{limits.memory_bytes // MIB} MiB"
-    chosen = processes or min(cpus, fitting, MAX_PROCESSES)
-    chosen_threads = threads or min(4 + 2 * cpus, 16)
+        memory = f"{limits.memory_bytes // MIB} MiB"
+        base = BASE_BYTES + others * footprint.worker_bytes
+        wanted = max(1, min(wanted, int((0.8 * limits.memory_bytes - base) // footprint.worker_bytes)))
+        least = base + footprint.worker_bytes
+        if footprint.import_bytes is not None and processes is None and least > limits.memory_bytes:
+            shortage = (limits.memory_bytes, least)
+    if footprint.import_bytes is not None:
+        memory += f", {footprint.worker_bytes // MIB} MiB a process"
+    chosen = processes or wanted
+    chosen_threads = threads or (4 * cpus if footprint.is_free_threaded else min(4 + 2 * cpus, 16))
+    if not footprint.has_threads:
+        chosen_threads = 1
     reason = (
-        f"{chosen} process{'es' * (chosen > 1)} x {chosen_threads} threads ({limits.cpus:g} CPU, memory {memory}"
-        f"{', processes as set' * (processes is not None)}{', threads as set' * (threads is not None)})"
+        f"{chosen} process{'es' * (chosen > 1)}{f' x {chosen_threads} threads' * footprint.has_threads}"
+        f" ({limits.cpus:g} CPU, memory {memory}"
+        f"{', processes as set' * (processes is not None)}"
+        f"{', threads as set' * (threads is not None and footprint.has_threads)})"
     )
-    return Size(chosen, chosen_threads, reason)
+    return Size(chosen, chosen_threads, reason, shortage)
 
 
 def read_limits(proc: str = "/proc/self", root: str = "/sys/fs/cgroup") -> Limits:

@@ -23,7 +23,14 @@ from taxiway import (
     variables,
     warpdrive,
 )
-from taxiway.errors import CannotExecError, CannotListenError, CannotWriteError, CommandFailedError, ServerNotBuiltError
+from taxiway.errors import (
+    CannotExecError,
+    CannotListenError,
+    CannotWriteError,
+    CommandFailedError,
+    NotEnoughMemoryError,
+    ServerNotBuiltError,
+)
 from taxiway.launch_plan import LaunchPlan
 from taxiway.layout import Layout, claim_writable_path, first_writable_path, writable_path
 
@@ -96,7 +103,10 @@ def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, 
         if chosen.server not in plan.servers:
             raise ServerNotBuiltError(chosen.server, chosen.origin("server"), plan.servers)
         plan = plan._replace(server=chosen.server, origins={**plan.origins, "server": chosen.origin("server")})
-    size = sizing.decide(sizing.read_limits(), processes=chosen.processes, threads=chosen.threads)
+    limits = sizing.read_limits()
+    footprint = sizing.Footprint(plan.import_bytes, plan.interface != launch_plan.ASGI, plan.free_threaded)
+    others = len(processes.select(chosen.process, plan.processes, chosen.origin("process"))) - 1
+    size = sizing.decide(limits, footprint, processes=chosen.processes, threads=chosen.threads, others=others)
     env = environment.for_application(env, layout, plan.home)
     env.update(PORT=str(chosen.port), WEB_CONCURRENCY=str(size.processes), TAXIWAY_APP=plan.app, TAXIWAY_SERVER=plan.server)
     env.update(TAXIWAY_MAX_BODY=str(chosen.max_body), TAXIWAY_LOG_FORMAT=chosen.log_format)
@@ -139,6 +149,8 @@ def _program(name: str, launch: servers.Launch) -> servers.Command:
         console.detail(f"proxies: {', '.join(policy.headers)} from {', '.join(policy.trust)} ({chosen.origin('trust-proxy')})")
     for warning in proxy.warnings(policy, plan.server, plan.interface):
         console.warn(warning)
+    if launch.size.shortage:
+        raise NotEnoughMemoryError(*launch.size.shortage)
     return server.command(launch)
 
 

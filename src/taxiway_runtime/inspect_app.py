@@ -2,9 +2,10 @@
 
 usage: inspect_app.py IMPORT-STRING FILE
 
-The answer has some of: `interface` (WSGI or ASGI), `static_url`, `static_root`, `static_root_supplied` (the settings have none)
-and `serves_static` (Django), `missing` (a variable that the settings need), `settings_failed` (Django's settings couldn't be
-loaded), `wrong` (why this can't be the application), `error` (why it couldn't be imported here).
+The answer has some of: `interface` (WSGI or ASGI), `import_bytes` (memory then), `free_threaded` (Python without a global
+lock), `static_url`, `static_root`, `static_root_supplied` (the settings have none) and `serves_static` (Django), `missing` (a
+variable that the settings need), `settings_failed` (Django's settings couldn't be loaded), `wrong` (why this can't be the
+application), `error` (why it couldn't be imported here).
 """
 
 import faulthandler
@@ -14,6 +15,7 @@ import json
 import os
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +51,15 @@ def answer(app: str) -> dict[str, Any]:
             found["missing"] = name
         found["error"] = "".join(traceback.format_exception_only(error)).strip()
     return found
+
+
+def private_memory(status: str) -> int | None:
+    """Read the bytes that a process shares with no other, from /proc/PID/status (proc_pid_status(5)).
+
+    What it shares, the code of Python and of libraries, is there once for all workers.
+    """
+    match = re.search(r"^RssAnon:\s*(\d+) kB$", status, re.MULTILINE)
+    return int(match[1]) * 1024 if match else None
 
 
 class _Wrong(Exception):  # noqa: N818
@@ -177,7 +188,11 @@ def main(app: str, file: str) -> None:
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [place for place in sys.path if place != here]  # a module of ours must not hide one of theirs
     sys.path.insert(0, str(Path.cwd()))
-    Path(file).write_text(json.dumps(answer(app)), encoding="utf-8")
+    found = answer(app)
+    if "interface" in found:
+        found["import_bytes"] = private_memory(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"))
+        found["free_threaded"] = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # PEP 703
+    Path(file).write_text(json.dumps(found), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # threads that the application started don't matter here
 

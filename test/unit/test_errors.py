@@ -72,6 +72,7 @@ STATUSES = {
     "migrations-failed": 7,
     "migrations-locked": 7,
     "no-launch-plan": 7,
+    "not-enough-memory": 7,
     "server-not-built": 7,
     "unknown-process": 7,
     "command-failed": 8,
@@ -83,6 +84,8 @@ STATUSES = {
 SAMPLES: dict[str, Any] = {
     "unknown": {"TAXIWAY_X": None, "TAXIWAY_PROT": "TAXIWAY_PORT"},
     "status": 3,
+    "limit_bytes": 64 << 20,
+    "needed_bytes": (72 << 20) - 1,
     "name": "start",
     "path": "/opt/app-root/start",
     "command": "start it",

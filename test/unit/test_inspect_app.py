@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -196,6 +197,9 @@ def ask(tree: Tree, tmp_path: Path) -> Ask:
         env = {"PATH": os.defpath, "PYTHONPATH": runtime_path(), **(environ or {})}
         subprocess.run(argv, env=env, cwd=top, check=True, capture_output=True, timeout=20)
         answer: dict[str, Any] = json.loads((tmp_path / "answer").read_text())
+        if "interface" in answer:  # what importing it costs
+            assert 1 << 20 < answer.pop("import_bytes") < 1 << 28
+            assert answer.pop("free_threaded") is bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
         return answer
 
     return run

@@ -1,11 +1,12 @@
 """Sizing: what control groups say, and what is made of it."""
 
 import os
+from typing import Any
 
 import pytest
 from trees import Tree
 
-from taxiway.sizing import MIB, Limits, decide, read_limits
+from taxiway.sizing import MIB, Footprint, Limits, decide, read_limits
 
 GIB = 1024 * MIB
 V1_NO_LIMIT = "9223372036854771712\n"
@@ -25,18 +26,18 @@ V1_NO_LIMIT = "9223372036854771712\n"
         (6, None, 6, 16),
         (12, None, 12, 16),
         (64, None, 12, 16),
-        # Fewer where memory is short: 96 MiB each, out of four fifths of the limit less 40 MiB.
+        # Fewer where memory is short: 96 MiB each, out of four fifths of the limit less 24 MiB.
         (64, 1, 1, 16),
         (64, 64, 1, 16),
         (64, 128, 1, 16),
         (64, 256, 1, 16),
-        (64, 290, 2, 16),
-        (64, 512, 3, 16),
+        (64, 270, 2, 16),
+        (64, 512, 4, 16),
         (64, 1024, 8, 16),
-        (64, 1490, 12, 16),
+        (64, 1470, 12, 16),
         (64, 65536, 12, 16),
         (2, 512, 2, 8),
-        (4, 512, 3, 12),
+        (4, 420, 3, 12),
     ],
 )
 def test_decide(cpus: float, memory_mib: int | None, processes: int, threads: int) -> None:
@@ -50,9 +51,56 @@ def test_memory_suffices(cpus: float, memory_mib: int) -> None:
     """Between 1 and 12 workers; more than one only where they fit."""
     size = decide(Limits(cpus, memory_mib * MIB))
     assert 1 <= size.processes <= 12
-    assert size.processes == 1 or 40 + 96 * size.processes <= memory_mib
+    assert size.processes == 1 or 24 + 96 * size.processes <= memory_mib
     assert size.processes < cpus + 1
     assert 6 <= size.threads <= 16
+
+
+DJANGO = Footprint(32 * MIB)  # 47.6 MiB a worker
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory_mib", "footprint", "others", "size"),
+    [
+        (2, 512, DJANGO, 0, (2, 8)),
+        (8, 512, DJANGO, 0, (8, 16)),
+        (8, 256, DJANGO, 0, (3, 16)),
+        (8, 256, DJANGO, 1, (2, 16)),
+        (8, 256, Footprint(2 * MIB), 0, (8, 16)),
+        (2, 512, DJANGO._replace(has_threads=False), 0, (2, 1)),
+        (4, None, DJANGO._replace(is_free_threaded=True), 0, (1, 16)),
+        (4, None, DJANGO._replace(is_free_threaded=True, has_threads=False), 0, (4, 1)),
+    ],
+)
+def test_footprint(cpus: float, memory_mib: int | None, footprint: Footprint, others: int, size: tuple[int, int]) -> None:
+    limits = Limits(cpus, memory_mib and memory_mib * MIB)
+    assert decide(limits, footprint, others=others)[:2] == size
+
+
+@pytest.mark.parametrize(
+    ("memory_mib", "given", "needed_mib"),
+    [
+        (64, {}, 71),
+        (71, {}, 71),
+        (72, {}, None),
+        (100, {"others": 1}, 119),
+        (64, {"processes": 1}, None),  # told so, it is tried
+        (None, {}, None),
+    ],
+)
+def test_too_little_memory(memory_mib: int | None, given: dict[str, Any], needed_mib: int | None) -> None:
+    """Refused where not even one worker fits; without a measured footprint nothing is."""
+    limits = Limits(1, memory_mib and memory_mib * MIB)
+    shortage = decide(limits, DJANGO, **given).shortage
+    assert (shortage and (shortage[0] // MIB, shortage[1] // MIB)) == (needed_mib and (memory_mib, needed_mib))
+    assert decide(limits, Footprint(), **given).shortage is None
+
+
+def test_reason_of_a_measured_application() -> None:
+    limits = Limits(2, 512 * MIB)
+    assert decide(limits, DJANGO).reason == "2 processes x 8 threads (2 CPU, memory 512 MiB, 47 MiB a process)"
+    asgi = DJANGO._replace(has_threads=False)
+    assert decide(limits, asgi, threads=3).reason == "2 processes (2 CPU, memory 512 MiB, 47 MiB a process)"
 
 
 @pytest.mark.parametrize(
@@ -69,7 +117,7 @@ def test_memory_suffices(cpus: float, memory_mib: int) -> None:
         ),
     ],
 )
-def test_reason(limits: Limits, given: dict[str, int], reason: str) -> None:
+def test_reason(limits: Limits, given: dict[str, Any], reason: str) -> None:
     assert decide(limits, **given).reason == reason
 
 

@@ -43,6 +43,10 @@ class Inspection:
     """Whether the settings have no STATIC_ROOT, so that it is taxiway's."""
     serves_static: bool = False
     """Whether the application has middleware for static files."""
+    import_bytes: int | None = None
+    """Memory of the process that imported it."""
+    free_threaded: bool = False
+    """Whether its Python runs threads at the same time."""
     placeholders: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -70,6 +74,8 @@ def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Insp
         static_root_supplied=answer.get("static_root_supplied", False),
         serves_static=answer.get("serves_static", False),
         placeholders=placeholders,
+        import_bytes=answer.get("import_bytes"),
+        free_threaded=answer.get("free_threaded", False),
     )
 
 
