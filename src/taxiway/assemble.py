@@ -141,6 +141,8 @@ def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Calla
     environ = environment.resolve(environ, str(directory), environment.BUILD, variables.declared(project, origin))
     if variable(environ, "ENABLE_PIPENV") and variable(environ, "ENABLE_MICROPIPENV"):
         raise PipenvAndMicropipenvError
+    if variable(environ, "PIN_PIPENV_VERSION"):
+        warn("PIN_PIPENV_VERSION changes nothing: Pipfile.lock is read without pipenv.")
     environ = warpdrive.translate(environ, str(directory), servers.NAMES)
     return resolve(environ=environ, project=project, project_origin=origin, warn=warn)
 

@@ -14,7 +14,7 @@ from taxiway import assemble as build
 from taxiway import launch_plan
 from taxiway.build import application, artifacts, bytecode, permissions
 from taxiway.dependencies import install, installer
-from taxiway.errors import CollectstaticError, NoEntryPointError, NoSourceError, ServerMissingError
+from taxiway.errors import CollectstaticError, NoEntryPointError, NoSourceError, PipenvAndMicropipenvError, ServerMissingError
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan
 from taxiway.process import Result
@@ -287,3 +287,15 @@ def test_settings_that_cannot_be_loaded_end_the_build(
     assert not Path(layout.launch_plan).exists()
     assemble(tree, layout, DJANGO, {"PATH": os.defpath, "DISABLE_COLLECTSTATIC": "1"})
     assert "couldn't be imported during the build: SyntaxError" in capsys.readouterr().err
+
+
+def test_variables_about_pipenv(tmp_path: Path) -> None:
+    """Both at once are s2i-python-container's error; a version of pipenv changes nothing, which is said."""
+    with pytest.raises(PipenvAndMicropipenvError):
+        build.resolve_settings({"ENABLE_PIPENV": "1", "ENABLE_MICROPIPENV": "yes"}, tmp_path)
+    said: list[str] = []
+    found = build.resolve_settings(
+        {"ENABLE_PIPENV": "1", "ENABLE_MICROPIPENV": "", "PIN_PIPENV_VERSION": "1"}, tmp_path, warn=said.append
+    )
+    assert found.dependencies == ("Pipfile.lock|requirements.txt",)
+    assert said == ["PIN_PIPENV_VERSION changes nothing: Pipfile.lock is read without pipenv."]

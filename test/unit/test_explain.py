@@ -1,5 +1,6 @@
 """From an installer's output back to the lock, and what a lock lacks."""
 
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -64,6 +65,22 @@ PIP = f"""ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
 )
 def test_explain(output: str, lines: list[str]) -> None:
     assert explain(output, PINNED) == lines
+
+
+@pytest.mark.parametrize(
+    ("output", "explained"),
+    [
+        ("error: Failed to build `night-flight @ file:///opt/app-root/src`\n  cause: flat-layout", True),
+        ("error: subprocess-exited-with-error\n  Multiple top-level packages discovered in a flat-layout", True),
+        ("error: Failed to build `other==1`", False),
+        ("error: no network", False),
+    ],
+)
+def test_project_that_cannot_be_built(output: str, *, explained: bool) -> None:
+    own = Pin(name="night-flight", requirement="-e .", file="pyproject.toml", line=1, url=".", editable=True)
+    found = explain(output, replace(PINNED, pins=(*PINNED.pins, own)))
+    said = "the project itself (pyproject.toml) can't be built; if it isn't to be installed: install-pyproject = false in "
+    assert found == [f"{said}[tool.taxiway]"] * explained
 
 
 def installed(**requires: list[str]) -> dict[str, Metadata]:

@@ -27,7 +27,21 @@ def explain(output: str, pinned: PinnedList) -> list[str]:
         damaged = re.search(r"(?:Bad CRC|[Ii]nvalid (?:zip|archive|wheel)|[Cc]orrupt|BadZipFile|[Ff]ailed to extract).*", output)
         about = f": found a file that can't be unpacked ({damaged[0].strip()})" if damaged else ""
         found = [f"{_named(pin, pin.name)}{about}{f', expected {_expected(pin)}' if damaged else ''}" for pin in named]
+    own = next((pin for pin in pinned.applicable if pin.url in {".", "./"}), None)
+    if (
+        own
+        and re.search(r"Failed to build|Failed building|subprocess-exited-with-error", output)
+        and not _is_of_another(output, own)
+    ):
+        key = "install-pyproject" if own.file == "pyproject.toml" else "install-setup-py"
+        found = [f"the project itself ({own.file}) can't be built; if it isn't to be installed: {key} = false in [tool.taxiway]"]
     return found[:_MOST]
+
+
+def _is_of_another(output: str, own: Pin) -> bool:
+    """Tell whether it is another package that couldn't be built."""
+    match = re.search(r"Failed to build `([A-Za-z0-9._-]+)", output)
+    return bool(match and own.name and canonicalize_name(match[1]) != own.name)
 
 
 def _mismatches(output: str, pinned: PinnedList) -> Iterator[tuple[Pin | None, str, str]]:

@@ -106,6 +106,12 @@ def vcs_url(kind: str, url: str, commit: str, subdirectory: str | None = None) -
     return f"{prefix}{url}@{commit}" + (f"#subdirectory={subdirectory}" if subdirectory else "")
 
 
+def local_line(path: str, *, editable: bool) -> str:
+    """Return the line of a requirements file for a directory or file of the source."""
+    place = path if path.startswith((".", "/")) else f"./{path}"
+    return f"-e {place}" if editable else place
+
+
 def check_names(asked: Sequence[str], known: Iterable[str], kind: str, file: str) -> None:
     """Refuse extras or groups that a lock doesn't have.
 

@@ -14,6 +14,7 @@ from taxiway.dependencies.formats.common import (
     check_fresh,
     check_names,
     line_of,
+    local_line,
     project_requirements,
     read_toml,
     unsatisfied,
@@ -88,7 +89,8 @@ def _pin(package: Mapping[str, Any], file: str, line: int, *, applies: bool) -> 
         url = vcs_url("git", package["git"], package["revision"], package.get("subdirectory"))
         requirement = f"{name} @ {url}"
     elif "path" in package:
-        requirement = url = package["path"]
+        url = package["path"]
+        requirement = local_line(url, editable=bool(package.get("editable")))
     elif "url" in package:
         url = package["url"]
         requirement = f"{name} @ {url}"

@@ -18,6 +18,7 @@ from taxiway.dependencies.formats.common import (
     check_names,
     check_python,
     line_of,
+    local_line,
     read_text,
     read_toml,
     unsatisfied,
@@ -92,7 +93,9 @@ def _pin(name: str, entry: Mapping[str, Any], file: str, line: int, selection: S
         requirement = f"{name}{extras} @ {url}"
     elif place := entry.get("path") or entry.get("file"):
         url = place
-        requirement = f"{name}{extras} @ {url}" if "://" in url else url + extras
+        requirement = (
+            f"{name}{extras} @ {url}" if "://" in url else local_line(url + extras, editable=bool(entry.get("editable")))
+        )
     return Pin(
         name=canonicalize_name(name),
         version=version if version != "*" else None,

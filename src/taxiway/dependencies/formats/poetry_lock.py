@@ -21,6 +21,7 @@ from taxiway.dependencies.formats.common import (
     check_python,
     closure,
     line_of,
+    local_line,
     project_requirements,
     read_toml,
     unsatisfied,
@@ -106,7 +107,8 @@ def _pin(package: Mapping[str, Any], file: str, line: int, *, applies: bool) -> 
         url = origin["url"]
         requirement = f"{name} @ {url}"
     elif kind in {"directory", "file"}:
-        requirement = url = origin["url"]
+        url = origin["url"]
+        requirement = local_line(url, editable=bool(package.get("develop")))
     return Pin(
         name=canonicalize_name(name),
         version=version,

@@ -13,6 +13,7 @@ from taxiway.dependencies.formats.common import (
     check_fresh,
     check_names,
     check_python,
+    local_line,
     project_requirements,
     read_toml,
     unsatisfied,
@@ -94,15 +95,15 @@ def _pin(package: Package, file: str, line: int, *, applies: bool) -> Pin:
     requirement, url, editable = f"{package.name}=={version}", None, False
     hashes: list[str] = []
     if package.directory:
-        requirement = url = package.directory.path
-        editable = bool(package.directory.editable)
+        url, editable = package.directory.path, bool(package.directory.editable)
+        requirement = local_line(url, editable=editable)
     elif package.vcs:
         vcs = package.vcs
         url = vcs_url(vcs.type, vcs.url or vcs.path or "", vcs.commit_id, vcs.subdirectory)
         requirement = f"{package.name} @ {url}"
     elif package.archive:
         url = package.archive.url or package.archive.path or ""
-        requirement = f"{package.name} @ {url}" if "://" in url else url
+        requirement = f"{package.name} @ {url}" if "://" in url else local_line(url, editable=False)
         hashes = [f"{name}:{digest}" for name, digest in package.archive.hashes.items()]
     else:
         files = [*(package.wheels or ()), *((package.sdist,) if package.sdist else ())]
