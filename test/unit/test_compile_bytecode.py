@@ -96,6 +96,13 @@ def test_what_was_not_touched_is_trusted(module: Path) -> None:
     assert not is_untouched(str(module), soon)
 
 
+def test_tests_of_packages_are_left_out(tree: Tree) -> None:
+    """They are a third of a large environment; those of the application itself are few, and its own matter."""
+    top = tree({"site-packages/a/tests/b.py": "", "site-packages/a/test/c.py": "", "src/tests/d.py": ""})
+    assert list(stale(f"{top}/site-packages")) == [f"{top}/site-packages/a/test/c.py"]
+    assert list(stale(f"{top}/src")) == [f"{top}/src/tests/d.py"]
+
+
 def test_files_that_are_not_python(tree: Tree) -> None:
     top = tree({"good.py": "x = 1\n", "bad.py": "x = (\n", "old.py": "print 'x'\n"})
     (top / "latin.py").write_bytes(b"x = '\xe9'\n")

@@ -1,7 +1,7 @@
 """Compiling to bytecode whose validity doesn't depend on file times (PEP 552, unchecked hash).
 
 An image's layers may carry other times than the files had, and an unwritable root couldn't repair stale bytecode: each start
-would then compile everything again.
+would then compile everything again. Directories named `tests` in the dependencies are left out.
 """
 
 from collections.abc import Mapping
