@@ -1,7 +1,8 @@
 """Installing a lock of about 90 packages with hashes, bytecode included: taxiway against plain pip, and what a rebuild costs.
 
 Each way runs in a container of the builder image of its own; the ways alternate. The application is the Django sample with the
-requirements of apps/large, so that there is something to collect. pip compiles all files; taxiway leaves out directories named `tests`.
+requirements of apps/large, so that there is something to collect. pip compiles all files; taxiway leaves out directories named
+`tests`.
 """
 
 import re
@@ -17,7 +18,7 @@ import harness
 import measure
 from harness import BUILDER, podman
 
-ROUNDS = 3
+ROUNDS = 2
 REQUIREMENTS = measure.ROOT / "benchmarks" / "apps" / "large" / "requirements.txt"
 # Another version of a small package, and the hash of its wheel.
 PIN = "idna==3.10 --hash=sha256:946d195a0d259cbba61165e88e65941f16e9b36ea6ddb97f00452bae8b1287d3\n"
