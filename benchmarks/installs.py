@@ -18,7 +18,7 @@ import harness
 import measure
 from harness import BUILDER, podman
 
-ROUNDS = 2
+ROUNDS = 3
 REQUIREMENTS = measure.ROOT / "benchmarks" / "apps" / "large" / "requirements.txt"
 # Another version of a small package, and the hash of its wheel.
 PIN = "idna==3.10 --hash=sha256:946d195a0d259cbba61165e88e65941f16e9b36ea6ddb97f00452bae8b1287d3\n"
