@@ -473,7 +473,7 @@ class NoLockingToolError(TaxiwayError):
         super().__init__(
             f"Couldn't find {tool}, which does the locking.\n\n"
             "Install it (pip install 'taxiway[lock]'), or lock in the builder image, which has it:\n"
-            "  podman run --rm -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock"
+            "  podman run --rm --user 0 -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock"
         )
 
 
@@ -487,7 +487,7 @@ class NoPythonError(TaxiwayError):
         super().__init__(
             f"Couldn't find Python {version} here; pip-tools can lock only for a Python that it runs by.\n\n"
             f"Install it (uv python install {version}), or lock in the builder image, which has its own:\n"
-            "  podman run --rm -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock"
+            "  podman run --rm --user 0 -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock"
         )
 
 

@@ -26,7 +26,7 @@ def command(source: Path, *, python: str, upgrade: bool, check: bool, form: str)
     pip-tools does the work. The builder image has it, with its own Python:
 
     \b
-      podman run --rm -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock
+      podman run --rm --user 0 -v .:/opt/app-root/src localhost/taxiway-builder taxiway lock
     """
     wanted = lock.Wanted(source=source, form=form, python=python, upgrade=upgrade)
     settings = resolve_settings(build_environment(source), source)
