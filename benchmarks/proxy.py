@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import harness
 import measure
@@ -77,7 +78,8 @@ def main() -> None:
     """Print the comparison."""
     if not shutil.which("wrk"):
         raise SystemExit("this needs wrk: apt-get install wrk")
-    harness.podman_build(CONTAINERFILE, IMAGE, APP)
+    with TemporaryDirectory() as directory:
+        harness.podman_build(CONTAINERFILE, IMAGE, harness.copy_app(APP, Path(directory) / "source"))
     try:
         for server in SERVERS:
             compare(server)
