@@ -26,6 +26,7 @@ from taxiway.launch_plan import COMMAND, PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.process import run
+from taxiway.servers import options
 from taxiway.settings import Settings, resolve, variable
 
 _NAMED = 5  # of what is warned about: S2I reports a kilobyte of stderr, and the error comes last
@@ -55,6 +56,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         declared = variables.declared(project, project_origin)
         facts = look(Path(layout.source), settings)
         plan = decide(facts, settings)
+        options.table(project, project_origin, environ)
         tell(plan, console.detail)
         if warning := proxy.decide(settings, plan.server).warning:
             console.warn(warning)

@@ -8,7 +8,7 @@ from typing import Any
 from taxiway import proxy, servers
 from taxiway.detect import AppFacts, procfile
 from taxiway.detect.entry_points import Candidate, choose
-from taxiway.errors import NoAppFileError, NoEntryPointError, NotebookError, SeveralEntryPointsError
+from taxiway.errors import NoAppFileError, NoEntryPointError, NotebookError, SeveralEntryPointsError, UnsupportedInterfaceError
 from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, WSGI
 from taxiway.servers import gunicorn
 from taxiway.settings import PEERS, Settings, import_string
@@ -225,12 +225,17 @@ def choose_server(
         servers.load(settings.server, settings.origin("server"))
         if interface:
             servers.require_fit(settings.server, app, interface, settings.origin("server"))
+        if settings.server == "gunicorn" and interface == ASGI and not _has_asgi_worker(version, facts):
+            fitting = [name for name in servers.fitting(ASGI) if name != "gunicorn"]
+            raise UnsupportedInterfaceError(app, ASGI, f"gunicorn {version('gunicorn')}", settings.origin("server"), fitting)
         return settings.server, settings.origin("server")
     interface = interface or WSGI
     default = servers.DEFAULTS[interface]
     if interface in PROGRAMS:
         return default, "it listens by itself"
     reason = f"default for {interface}: no server in the requirements"
+    if facts.requirements and (line := facts.requirements.find("daphne")):
+        reason = f"default for {interface}: daphne in {line.origin} isn't one of taxiway's servers"
     for name in servers.NAMES:
         lines = [facts.requirements.find(package) for package in servers.packages(name)] if facts.requirements else []
         if not (line := next(filter(None, lines), None)):

@@ -14,7 +14,14 @@ from taxiway import assemble as build
 from taxiway import launch_plan
 from taxiway.build import application, artifacts, bytecode, permissions
 from taxiway.dependencies import install, installer
-from taxiway.errors import CollectstaticError, NoEntryPointError, NoSourceError, PipenvAndMicropipenvError, ServerMissingError
+from taxiway.errors import (
+    BadSettingError,
+    CollectstaticError,
+    NoEntryPointError,
+    NoSourceError,
+    PipenvAndMicropipenvError,
+    ServerMissingError,
+)
 from taxiway.layout import Layout
 from taxiway.plan import BuildPlan
 from taxiway.process import Result
@@ -262,6 +269,12 @@ def test_a_refused_build_leaves_no_launch_plan(tree: Tree, layout: Layout, progr
         assemble(tree, layout, {"totals.py": ""})
     assert not Path(layout.launch_plan).exists()
     assert programs.names[-1] == "compile_bytecode.py", "nothing was run for the second build"
+
+
+@pytest.mark.usefixtures("programs")
+def test_options_of_servers_are_checked(tree: Tree, layout: Layout) -> None:
+    with pytest.raises(BadSettingError, match="The setting servers has a value"):
+        assemble(tree, layout, WEB | {"taxiway.toml": "[servers.daphne]\nargs = []\n"})
 
 
 @pytest.mark.usefixtures("programs")

@@ -287,12 +287,26 @@ def test_server(tree: Tree, requirements: str | None, environ: dict[str, str], s
         ),
         ("gunicorn\nuvicorn\n", {"gunicorn": "23.0.0", "uvicorn": "0.30.0"}, "gunicorn", "from requirements.txt line 1"),
         ("mod_wsgi\n", {}, "uvicorn", "default for ASGI: mod_wsgi in requirements.txt line 1 is for other applications"),
+        ("daphne\n", {}, "uvicorn", "default for ASGI: daphne in requirements.txt line 1 isn't one of taxiway's servers"),
+        ("hypercorn\n", {}, "hypercorn", "from requirements.txt line 1"),
     ],
 )
 def test_server_for_asgi(tree: Tree, requirements: str, versions: dict[str, str], server: str, origin: str) -> None:
     top = tree({"requirements.txt": requirements})
     settings = resolve(environ={}, project={})
     assert choose_server("web:app", "ASGI", detect.look(top, settings), settings, versions.get) == (server, origin)
+
+
+def test_gunicorn_that_is_told_but_too_old(tree: Tree) -> None:
+    settings = resolve(environ={"TAXIWAY_SERVER": "gunicorn"}, project={})
+    for requirements, refused in (("gunicorn\n", True), ("gunicorn\nuvicorn\n", False)):
+        facts = detect.look(tree({"requirements.txt": requirements}), settings)
+        assert choose_server("web:app", "ASGI", facts, settings) == ("gunicorn", "TAXIWAY_SERVER")  # not installed yet
+        if refused:
+            with pytest.raises(UnsupportedInterfaceError, match=r"gunicorn 23.0.0 \(TAXIWAY_SERVER\) can't run.\n.*: uvicorn, "):
+                choose_server("web:app", "ASGI", facts, settings, {"gunicorn": "23.0.0"}.get)
+        else:
+            choose_server("web:app", "ASGI", facts, settings, {"gunicorn": "23.0.0"}.get)
 
 
 @pytest.mark.parametrize("interface", ["python", "shell", "command"])
