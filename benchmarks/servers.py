@@ -20,7 +20,7 @@ from harness import Container, podman
 from server_matrix import SERVERS
 
 APPS = ("hello", "page")
-ROUNDS = 3
+ROUNDS = 6
 START_ROUNDS = 9
 SECONDS = 2
 PROCESSES, THREADS = 2, 4
