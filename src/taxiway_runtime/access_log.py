@@ -1,14 +1,16 @@
 """The access log where it isn't the server's own: one JSON object for each request, or a line for a server that has no log.
 
-Each request gets an ID: X-Request-ID if it came with a sane one, else a new one. The application sees it in that header, the
-answer has it, and so has the log.
+In JSON, each request has an ID: X-Request-ID if it came with a sane one, else a new one. The application sees it in that
+header, the answer has it, and so has the log.
 """
 
 import contextlib
+import functools
 import json
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from json.encoder import encode_basestring_ascii as quote
 from typing import Any
 
 Wsgi = Callable[..., Iterable[bytes]]
@@ -21,6 +23,11 @@ _LONGEST_ID = 128
 def request_id(given: str) -> str:
     """Return the request's ID: the given one if it can stand in logs and headers as it is."""
     return given if 0 < len(given) <= _LONGEST_ID and _SAFE.issuperset(given) else os.urandom(16).hex()
+
+
+@functools.lru_cache(maxsize=2)
+def _stamp(seconds: int) -> str:
+    return time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(seconds))
 
 
 class Record:
@@ -57,12 +64,9 @@ class Record:
             stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
             line = json.dumps({"time": stamp, **fields, "duration_ms": round(seconds * 1000, 3)})
         else:
-            stamp = time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now))
-            request = f"{fields['method']} {fields['path']} {fields['protocol']}"
-            quoted = (json.dumps(text or "-") for text in (request, fields["referer"], fields["user_agent"]))
-            line = "{} - - [{}] {} {} {} {} {}".format(
-                fields["client"] or "-", stamp, next(quoted), fields["status"] or "-", fields["bytes"], *quoted
-            )
+            request = quote(f"{fields['method']} {fields['path']} {fields['protocol']}")
+            status, referer, agent = fields["status"] or "-", quote(fields["referer"] or "-"), quote(fields["user_agent"] or "-")
+            line = f"{fields['client'] or '-'} - - [{_stamp(int(now))}] {request} {status} {fields['bytes']} {referer} {agent}"
         with contextlib.suppress(OSError):  # nobody reads it any more; the answer counts
             os.write(1, f"{line}\n".encode())
 
@@ -71,7 +75,9 @@ def wsgi(application: Wsgi, *, as_json: bool) -> Wsgi:
     """Log each request of a WSGI application."""
 
     def logged(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        id_ = environ["HTTP_X_REQUEST_ID"] = request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        id_ = environ.get("HTTP_X_REQUEST_ID", "")
+        if as_json:
+            id_ = environ["HTTP_X_REQUEST_ID"] = request_id(id_)
         query = environ.get("QUERY_STRING")
         path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
         record = Record(
@@ -86,8 +92,9 @@ def wsgi(application: Wsgi, *, as_json: bool) -> Wsgi:
 
         def begin(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             record.fields["status"] = int(status[:3])
-            others = [pair for pair in headers if pair[0].lower() != "x-request-id"]
-            return start_response(status, [*others, ("X-Request-ID", id_)], *rest)
+            if as_json:
+                headers = [*(pair for pair in headers if pair[0].lower() != "x-request-id"), ("X-Request-ID", id_)]
+            return start_response(status, headers, *rest)
 
         try:
             body = application(environ, begin)

@@ -57,21 +57,24 @@ class _Input:
 def asgi(application: Asgi, limit: int) -> Asgi:
     """Answer 413 for a larger body; one without a length ends as if the client had gone."""
 
-    async def limited(scope: Any, receive: Any, send: Any) -> None:
+    def limited(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
         if scope["type"] == "http":
             headers = dict(scope["headers"])
             length = headers.get(b"content-length", b"")
             if length.isdigit():
                 if int(length) > limit:
-                    answer = [(name.lower().encode(), value.encode()) for name, value in _HEADERS]
-                    await send({"type": "http.response.start", "status": 413, "headers": answer})
-                    await send({"type": "http.response.body", "body": _TEXT})
-                    return
+                    return _refuse(send)
             elif b"transfer-encoding" in headers or scope["http_version"] == "2":
                 receive = _counted(receive, limit)
-        await application(scope, receive, send)
+        return application(scope, receive, send)
 
     return limited
+
+
+async def _refuse(send: Any) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in _HEADERS]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": _TEXT})
 
 
 def _counted(receive: Any, left: int) -> Any:

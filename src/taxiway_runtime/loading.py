@@ -8,7 +8,6 @@ import importlib
 import json
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 
@@ -38,7 +37,8 @@ def load(app: str) -> Callable[..., Any]:
 def load_planned(environ: Mapping[str, str]) -> tuple[Callable[..., Any], dict[str, Any]]:
     """Load the application that TAXIWAY_APP names; return it and the launch plan, the file that TAXIWAY_PLAN names."""
     application = load(environ["TAXIWAY_APP"])
-    plan: dict[str, Any] = json.loads(Path(environ["TAXIWAY_PLAN"]).read_text(encoding="utf-8"))
+    with open(environ["TAXIWAY_PLAN"], encoding="utf-8") as file:
+        plan: dict[str, Any] = json.load(file)
     if plan["static_root"]:
         from django.conf import settings  # noqa: PLC0415
 

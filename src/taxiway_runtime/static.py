@@ -5,7 +5,6 @@ test/image/test_static.py compares both.
 Sources: RFC 9110 (conditional requests, ranges, content codings), RFC 8246 (immutable).
 """
 
-import asyncio
 import mimetypes
 import os
 import re
@@ -63,7 +62,12 @@ class StaticFiles:
             mimetypes.init()
         places = [(url.rstrip("/") + "/", os.path.realpath(directory)) for url, directory in pairs]
         self._places = sorted(places, key=lambda place: -len(place[0]))
+        self._urls = tuple(url for url, _ in self._places)
         self._variants = variants
+
+    def may_answer(self, path: str) -> bool:
+        """Tell by the path alone whether to look for a file; all else is the application's."""
+        return "//" in path or f"{path}/".startswith(self._urls)
 
     def answer(self, method: str, path: str, header: Header, query: str = "") -> Answer | None:
         """Answer a request; None where it is for the application.
@@ -151,6 +155,8 @@ def wsgi(application: Application, files: StaticFiles) -> Application:
 
     def static(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = os.fsdecode(environ.get("PATH_INFO", "").encode("latin-1"))  # PEP 3333: bytes as latin-1
+        if not files.may_answer(path):
+            return application(environ, start_response)
 
         def header(name: str) -> str:
             value: str = environ.get("HTTP_" + name.upper().replace("-", "_"), "")
@@ -172,12 +178,13 @@ def wsgi(application: Application, files: StaticFiles) -> Application:
 
 def asgi(application: AsgiApplication, files: StaticFiles) -> AsgiApplication:
     """Put static files in front of an ASGI application."""
+    import asyncio  # noqa: PLC0415  # takes longer to import than all else here
 
     async def static(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         answer = None
-        if scope["type"] == "http":
-            # The path has the prefix of a proxy in it (ASGI specification 3.0, root_path).
-            path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
+        # The path has the prefix of a proxy in it (ASGI specification 3.0, root_path).
+        path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/")) if scope["type"] == "http" else None
+        if path is not None and files.may_answer(path):
 
             def header(name: str) -> str:
                 wanted = name.encode("latin-1")

@@ -5,12 +5,14 @@ import signal
 import sys
 import traceback
 
-from taxiway_runtime import compose, error_log, static
+from taxiway_runtime import compose, error_log
 from taxiway_runtime.loading import load_planned
 
 try:
     application, plan = load_planned(os.environ)
     if plan["static"]:  # of them, Apache serves all but the index of a directory
+        from taxiway_runtime import static
+
         application = static.wsgi(application, static.from_plan(plan))
     application = compose.wsgi(application)
     error_log.show_django_errors()
