@@ -26,8 +26,9 @@ SECONDS = 2
 PROCESSES, THREADS = 2, 4
 MODULES = {"hello": "hello world", "page": "Django page"}
 SIZE = {"TAXIWAY_PROCESSES": str(PROCESSES), "TAXIWAY_THREADS": str(THREADS)}
-DJANGO = "django==5.2.8"
-# The same server as a careful person starts it.
+PACKAGES = ("django==5.2.8", "paste==3.10.1")
+# The same server as a careful person starts it, with the settings of taxiway's that a request or a start can notice. Waitress has
+# no access log, so an application gets the usual one, Paste's.
 BY_HAND = {
     "mod_wsgi": (
         "mod_wsgi-express start-server --application-type module {module} --callable-object {name} --server-root /tmp/m "
@@ -35,17 +36,18 @@ BY_HAND = {
         "--locale C.UTF-8"
     ),
     "gunicorn": (
-        "gunicorn --bind 0.0.0.0:8080 --worker-class {worker} --workers {processes} --threads {threads} --keep-alive 75 "
-        "--worker-tmp-dir /dev/shm --access-logfile - --no-control-socket {module}:{name}"
+        "gunicorn --bind 0.0.0.0:8080 --worker-class {worker} --workers {processes} --threads {threads} "
+        "--keep-alive 75 --timeout 60 --worker-tmp-dir /dev/shm --access-logfile - --no-control-socket {module}:{name}"
     ),
     "uwsgi": (
-        "uwsgi --http11-socket 0.0.0.0:8080 --master --processes {processes} --threads {threads} --enable-threads --lazy-apps "
-        "--single-interpreter --thunder-lock --buffer-size 65535 --module {module}:{name}"
+        "uwsgi --http-socket 0.0.0.0:8080 --processes {processes} --threads {threads} --enable-threads "
+        "--master --need-app --harakiri 60 --auto-procname --lazy-apps --single-interpreter --thunder-lock "
+        "--buffer-size 65535 --module {module}:{name}"
     ),
-    "waitress": "waitress-serve --port=8080 --threads={threads} {module}:{name}",
+    "waitress": "waitress-serve --listen=*:8080 --threads={threads} --call logged:{module}",
     "uvicorn": "uvicorn --host 0.0.0.0 --port 8080 --workers {processes} --timeout-keep-alive 75 {module}:{name}",
     "hypercorn": "hypercorn --bind 0.0.0.0:8080 --workers {processes} --keep-alive 75 --access-logfile - {module}:{name}",
-    "granian": "granian --interface asgi --host 0.0.0.0 --port 8080 --workers {processes} --access-log {module}:{name}",
+    "granian": "granian --interface asgi --host :: --port 8080 --workers {processes} --backlog 2048 --access-log {module}:{name}",
 }
 
 
@@ -56,7 +58,7 @@ def images() -> Iterator[dict[str, str]]:
     built = {interface: f"localhost/{harness.PREFIX}-bench/servers-{interface.lower()}" for interface in ("WSGI", "ASGI")}
     with TemporaryDirectory() as folder:
         source = harness.copy_app(harness.ROOT / "benchmarks" / "apps" / "hello", Path(folder) / "source")
-        (source / "requirements.txt").write_text("\n".join([*lines, DJANGO]) + "\n")
+        (source / "requirements.txt").write_text("\n".join([*lines, *PACKAGES]) + "\n")
         try:
             for interface, image in built.items():
                 assemble = f"RUN TAXIWAY_APP=hello:{interface.lower()} /usr/libexec/s2i/assemble"
@@ -72,7 +74,9 @@ def images() -> Iterator[dict[str, str]]:
 def ways(server: str, interface: str, app: str) -> dict[str, tuple[Mapping[str, str], Sequence[str]]]:
     """Variables and command of both ways."""
     worker = "gthread" if interface == "WSGI" else "asgi"
-    processes = 1 if server == "waitress" else PROCESSES  # its own command has one
+    # Waitress's own command has one; uvicorn's keeps answers back for 40 ms with several, because accepted sockets then have
+    # no TCP_NODELAY: asyncio sets it where a socket knows that it is TCP, and one that is passed to a process doesn't.
+    processes = 1 if server in {"waitress", "uvicorn"} else PROCESSES
     command = BY_HAND[server].format(module=app, name=interface.lower(), worker=worker, processes=processes, threads=THREADS)
     through = {**SIZE, "TAXIWAY_PROCESSES": str(processes), "TAXIWAY_SERVER": server, "TAXIWAY_APP": f"{app}:{interface.lower()}"}
     return {"by hand": ({"PYTHONPATH": "/opt/app-root/src"}, command.split()), "through taxiway": (through, ())}

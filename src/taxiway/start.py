@@ -36,6 +36,9 @@ from taxiway.layout import Layout, claim_writable_path, first_writable_path, wri
 
 _SPARE = 10  # descriptors from here on are in nobody's way
 _MOST = 100
+# A connection without data isn't accepted before (tcp(7)). uWSGI, the server that takes listening sockets, sets this for its own;
+# without it, each request waits for its data once more, a fifth of what hello world takes.
+_DEFER_ACCEPT_S = 4
 
 
 def start(
@@ -195,6 +198,7 @@ def _listen(command: servers.Command) -> None:
                 listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             listener.bind((host, port))
             if command.backlog:
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_ACCEPT_S)
                 listener.listen(command.backlog)
         except OSError as error:
             raise CannotListenError(host, port, error.strerror or str(error), _lowest_port()) from error

@@ -2,8 +2,8 @@
 
 Facts, by uWSGI 2.0.30: SIGTERM reloads it, or drops requests with `die-on-term`; a hook of the master makes it drain. It takes
 over only sockets that listen already. An application that can't be imported is an error only with `need-app`. With
-`http11-socket`, from the second request of a connection on, REMOTE_ADDR is 0.0.0.0: no proxy could be told from a client. So each
-request has a connection of its own.
+`http11-socket`, from the second request of a connection on, REMOTE_ADDR is 0.0.0.0: no proxy could be told from a client; an idle
+connection has a thread for 4 s; and chunks of a body become requests of their own. So each request has its own connection.
 """
 
 import os
