@@ -11,12 +11,16 @@ BUG_STATUS = 70  # EX_SOFTWARE of sysexits.h
 
 
 def main() -> None:
-    """Run the command line; a plain `taxiway start`, and what probes call, doesn't load it, because each would pay for that."""
+    """Run the command line; plain `start` and `assemble`, and what probes call, don't load it, as each would pay for that."""
     try:
         if sys.argv[1:] == ["start"]:
             from taxiway.start import start  # noqa: PLC0415
 
             start({}, os.environ)
+        elif sys.argv[1:] == ["assemble"]:
+            from taxiway.assemble import assemble_in_image  # noqa: PLC0415
+
+            assemble_in_image(os.environ)
         elif len(sys.argv) == 2 and sys.argv[1] in ACTIONS:  # noqa: PLR2004  # the command and nothing else
             from taxiway.actions import act  # noqa: PLC0415
 

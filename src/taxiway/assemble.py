@@ -8,13 +8,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
 from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
-from taxiway.build import application, artifacts, bytecode, permissions, source, static_files
+from taxiway.build import application, artifacts, bytecode, permissions, source, static_files, touched
 from taxiway.configuration import read_project
 from taxiway.dependencies import credentials, install, installer, state, system, wheelhouse
 from taxiway.dependencies.credentials import Credentials
@@ -23,7 +24,7 @@ from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
 from taxiway.errors import CollectstaticError, CommandFailedError, PipenvAndMicropipenvError, ServerMissingError, WheelhouseError
 from taxiway.launch_plan import COMMAND, PROGRAMS, WSGI, LaunchPlan
-from taxiway.layout import Layout
+from taxiway.layout import ARTIFACTS, UPLOAD, Layout
 from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.process import run
 from taxiway.servers import options
@@ -45,6 +46,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         TaxiwayError: A step failed; its text says what was run, what failed and what to do.
     """
     os.umask(0o002)  # group 0 has to be able to use what is written
+    built_ns = touched.changed_ns(layout.launch_plan)  # the last thing that an earlier build wrote
     Path(layout.launch_plan).unlink(missing_ok=True)  # an image that is built upon must not start with its old plan
     settings = resolve_settings(environ, upload, warn=lambda _: None)  # warned below, where all count
     given = read_credentials(settings.credentials, upload, environ)
@@ -67,27 +69,42 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         _install_pip(settings.origin("install_pip"), layout, env)
     hooks.run(layout.source, "build", env)
     stand_ins = {row.name: application.placeholder(row.name) for row in variables.missing(declared, env)}
-    inspection = _import(plan, facts, stand_ins, layout, env)
+    with ThreadPoolExecutor(1) as beside:  # the import is waited for anyway
+        looked = beside.submit(touched.since, layout.packages, built_ns)
+        inspection = _import(plan, facts, stand_ins, layout, env)
+        is_touched = looked.result()
     plan = settle(plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout))
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
         with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
             install_servers(missing, layout, env)
+            is_touched = True
     if plan.interface == COMMAND and (program := application.missing_program(plan.app, env["PATH"])):
         console.warn(
             f"{program} isn't installed, but {plan.app!r} ({plan.origins['app']}) begins with it; add it to the requirements."
         )
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
     with _Step("Compiling to bytecode"):
-        bytecode.compile_application(layout, env, since_s=compiled_s)
+        bytecode.compile_application(layout, env, since_s=compiled_s if is_touched else None)
     _clean_up(given, layout)
-    launch = _launch_plan(plan, inspection, layout, project, project_origin)
-    static_files.remove(Path(layout.static_variants))
+    _finish(_launch_plan(plan, inspection, layout, project, project_origin), layout, is_touched=is_touched)
+
+
+def assemble_in_image(environ: Mapping[str, str]) -> None:
+    """Build the application where S2I, or a Dockerfile, put its source."""
+    assemble(Path(UPLOAD), Path(ARTIFACTS), Layout.from_environ(environ), environ)
+
+
+def _finish(launch: LaunchPlan, layout: Layout, *, is_touched: bool) -> None:
+    """Do what the launch plan decides; the plan itself comes last, as the next build asks what changed after it."""
     if launch.static:
         with _Step("Compressing the static files") as step:
             step.result = static_files.compress((path for _, path in launch.static), Path(layout.static_variants))
-    launch_plan.write(launch, layout.launch_plan)
+    else:
+        static_files.remove(Path(layout.static_variants))
     with _Step("Opening the files to group 0") as step:
-        step.result = f"{permissions.open_to_group(Path(layout.app_root))} changed"
+        changed = permissions.open_to_group(Path(layout.app_root), *[layout.packages] * (not is_touched))
+        step.result = f"{changed} changed"
+    launch_plan.write(launch, layout.launch_plan)
     console.step(f"Built. It will start {launch.app} under {launch.server} {launch.servers.get(launch.server, '')}".rstrip())
 
 
@@ -254,8 +271,12 @@ def _collect_static(
     if inspection.settings_failed and plan.collectstatic:
         raise CollectstaticError("settings that can't be loaded", inspection.error)
     if inspection.static_root and plan.collectstatic:
-        with _Step("Collecting Django's static files"):
-            application.collect_static(plan, inspection, layout, env)
+        if inspection.collected is None:
+            with _Step("Collecting Django's static files"):
+                application.collect_static(plan, inspection, layout, env)
+        else:
+            console.step("Django's static files were collected with the import")
+            application.tell_collected(inspection.collected)
     elif inspection.static_root:
         console.detail(f"Django's static files aren't collected ({settings.origin('collectstatic')})")
         return application.without_static(inspection)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 APP_ROOT = "/opt/app-root"  # the name that s2i-python-container's users and derived images rely on
 S2I_DESTINATION = "/tmp"  # noqa: S108  # where S2I puts `src` and `artifacts` unless a label says otherwise
+UPLOAD = f"{S2I_DESTINATION}/src"
+ARTIFACTS = f"{S2I_DESTINATION}/artifacts"
 
 
 class Layout(NamedTuple):
@@ -35,6 +37,11 @@ class Layout(NamedTuple):
     def bin(self) -> str:
         """The directory of the application's console scripts."""
         return os.path.join(self.app_root, "bin")
+
+    @property
+    def packages(self) -> str:
+        """Where the dependencies are, in `pythonX.Y/site-packages`."""
+        return os.path.join(self.app_root, "lib")
 
     @property
     def state(self) -> str:

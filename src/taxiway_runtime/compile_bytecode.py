@@ -11,7 +11,6 @@ import os
 import py_compile
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 _UNCHECKED_HASH = 0b01  # the flags word of a .pyc: hash-based, source not looked at
 _HEADER = 16
@@ -78,6 +77,8 @@ def main(arguments: list[str]) -> None:
     processes = min(len(os.sched_getaffinity(0)), max(1, len(paths) // 100))
     chunks = [paths[i : i + 50] for i in range(0, len(paths), 50)]
     if processes > 1:
+        from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415  # a small source is compiled before it is imported
+
         with ProcessPoolExecutor(processes) as pool:
             problems = [line for lines in pool.map(compile_files, chunks) for line in lines]
     else:

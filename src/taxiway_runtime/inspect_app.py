@@ -1,16 +1,18 @@
 """Import the application once, in its own interpreter, and write what that shows as JSON.
 
-usage: inspect_app.py IMPORT-STRING FILE
+usage: inspect_app.py IMPORT-STRING FILE [collect]
 
 The answer has some of: `interface` (WSGI or ASGI), `import_bytes` (memory then), `free_threaded` (Python without a global
 lock), `static_url`, `static_root`, `static_root_supplied` (the settings have none) and `serves_static` (Django), `missing` (a
 variable that the settings need), `settings_failed` (Django's settings couldn't be loaded), `wrong` (why this can't be the
-application), `error` (why it couldn't be imported here).
+application), `error` (why it couldn't be imported here). With `collect`, Django's collectstatic runs in this process as well, as
+importing Django takes most of its time; if it succeeds, `collected` is what it said.
 """
 
 import faulthandler
 import functools
 import inspect
+import io
 import json
 import os
 import re
@@ -182,20 +184,36 @@ def _django_static() -> dict[str, Any]:
     return found
 
 
-def main(app: str, file: str) -> None:
+def _collect(static_root: str) -> str | None:
+    """Run collectstatic, after an import that succeeded; None: it failed, and may fail again alone, where its output is seen."""
+    from taxiway_runtime import collect_static  # noqa: PLC0415  # it imports Django
+
+    said = io.StringIO()
+    try:
+        collect_static.main(static_root, said)
+    except BaseException:  # noqa: BLE001  # as above
+        return None
+    return said.getvalue()
+
+
+def main(app: str, file: str, *, collect: bool = False) -> None:
     """Write the answer; an import that takes too long ends with the place where it waits."""
     faulthandler.dump_traceback_later(LIMIT_S, exit=True)
     here = str(Path(__file__).resolve().parent)
     sys.path[:] = [place for place in sys.path if place != here]  # a module of ours must not hide one of theirs
-    sys.path.insert(0, str(Path.cwd()))
+    home = Path.cwd()
+    sys.path.insert(0, str(home))
     found = answer(app)
     if "interface" in found:
         found["import_bytes"] = private_memory(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"))
         found["free_threaded"] = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # PEP 703
+        faulthandler.cancel_dump_traceback_later()
+        if collect and "static_root" in found and Path.cwd() == home:
+            found["collected"] = _collect(found["static_root"])
     Path(file).write_text(json.dumps(found), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # threads that the application started don't matter here
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], collect="collect" in sys.argv[3:])

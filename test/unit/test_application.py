@@ -73,7 +73,7 @@ class Interpreter:
         found = self.answer(env)
         if found is None:
             return Result(-11, "Fatal Python error")
-        Path(argv[-1]).write_text(json.dumps(found))
+        Path(argv[3]).write_text(json.dumps(found))
         return Result(0, "")
 
 

@@ -91,7 +91,7 @@ class Programs:
         )
         self.names.append(name)
         if name == "inspect_app.py":
-            Path(argv[-1]).write_text(json.dumps(self.answer))
+            Path(argv[3]).write_text(json.dumps(self.answer))
         if name == "uv pip install" and "--offline" in argv:
             version = Path(self.layout.app_root, "lib/python3.13/site-packages/mod_wsgi-5.0.2.dist-info")
             version.mkdir(parents=True, exist_ok=True)

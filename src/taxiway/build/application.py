@@ -48,10 +48,12 @@ class Inspection:
     free_threaded: bool = False
     """Whether its Python runs threads at the same time."""
     placeholders: Mapping[str, str] = field(default_factory=dict)
+    collected: str | None = None
+    """What collectstatic said that ran with the import; None: it has to run yet, if at all."""
 
 
 def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Inspection:
-    """Import the application once.
+    """Import the application once, and where it is Django's, collect its static files in the same process.
 
     Raises:
         BadEntryPointError: Its module or name doesn't exist, or it is no application.
@@ -76,6 +78,7 @@ def inspect(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> Insp
         placeholders=placeholders,
         import_bytes=answer.get("import_bytes"),
         free_threaded=answer.get("free_threaded", False),
+        collected=answer.get("collected"),
     )
 
 
@@ -102,9 +105,19 @@ def collect_static(plan: BuildPlan, inspection: Inspection, layout: Layout, envi
         inspection.static_root or "",
     ]
     env = _environment(plan, {**environ, **inspection.placeholders})
-    result = run(argv, env=env, cwd=_home(plan, layout), echo=False, show=lambda line: "static file" in line)
+    result = run(argv, env=env, cwd=_home(plan, layout), echo=False, show=_is_told)
     if result.status:
         raise CollectstaticError(result.reason, result.output)
+
+
+def tell_collected(output: str) -> None:
+    """Print of collectstatic's output what is printed where it runs by itself."""
+    for line in filter(_is_told, output.splitlines()):
+        console.detail(line)
+
+
+def _is_told(line: str) -> bool:
+    return "static file" in line
 
 
 def _ask(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> dict[str, Any]:
@@ -112,6 +125,7 @@ def _ask(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> dict[st
     os.close(handle)
     try:
         argv = [layout.python, str(Path(runtime_path(), "taxiway_runtime/inspect_app.py")), plan.app, path]
+        argv += ["collect"] * plan.collectstatic
         result = run(argv, env=_environment(plan, environ), cwd=_home(plan, layout), echo=False, show=lambda _: False)
         try:
             answer: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))

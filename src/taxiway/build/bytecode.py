@@ -26,23 +26,26 @@ def compile_dependencies(layout: Layout, environ: Mapping[str, str], *, since_s:
     Raises:
         BytecodeError: It ended with an error; a file that isn't valid Python is only reported.
     """
-    directories = [str(path) for path in Path(layout.app_root, "lib").glob("python*/site-packages")]
-    _compile([(since_s, directory) for directory in directories], layout, environ)
+    _compile([(since_s, path) for path in _site_packages(layout)], layout, environ)
 
 
-def compile_application(layout: Layout, environ: Mapping[str, str], *, since_s: float) -> None:
+def compile_application(layout: Layout, environ: Mapping[str, str], *, since_s: float | None) -> None:
     """Compile the source, and what hooks have added to the dependencies or changed in them.
 
     Args:
         layout: The application's places.
         environ: The environment.
-        since_s: As for `compile_dependencies`.
+        since_s: As for `compile_dependencies`; None: the dependencies are known to be as an earlier build left them.
 
     Raises:
         BytecodeError: It ended with an error; a file that isn't valid Python is only reported.
     """
-    directories = [str(path) for path in Path(layout.app_root, "lib").glob("python*/site-packages")]
-    _compile([*((since_s, directory) for directory in directories), (0, layout.source)], layout, environ)
+    directories = [] if since_s is None else [(since_s, path) for path in _site_packages(layout)]
+    _compile([*directories, (0, layout.source)], layout, environ)
+
+
+def _site_packages(layout: Layout) -> list[str]:
+    return [str(path) for path in Path(layout.packages).glob("python*/site-packages")]
 
 
 def _compile(directories: list[tuple[float, str]], layout: Layout, environ: Mapping[str, str]) -> None:

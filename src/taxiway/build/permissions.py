@@ -11,13 +11,15 @@ from pathlib import Path
 GROUP = 0
 
 
-def open_to_group(root: Path) -> int:
+def open_to_group(root: Path, *without: str) -> int:
     """Give group 0 the owner's rights below a directory; directories hand their group on. Returns how many entries changed.
 
-    Entries of another owner are left alone, as they can't be changed; when built as root there are none.
+    Entries of another owner are left alone, as they can't be changed; when built as root there are none. Directories
+    `without` are known to be right.
     """
     changed = 0
     for directory, names, files in os.walk(root):
+        names[:] = [name for name in names if os.path.join(directory, name) not in without]
         for path in (directory, *(os.path.join(directory, name) for name in (*files, *names))):
             if path == directory and directory != str(root):
                 continue  # it came up as an entry of its parent

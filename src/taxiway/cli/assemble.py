@@ -6,21 +6,21 @@ from pathlib import Path
 import click
 
 from taxiway.assemble import assemble
-from taxiway.layout import S2I_DESTINATION, Layout
+from taxiway.layout import ARTIFACTS, UPLOAD, Layout
 
 
 @click.command("assemble", short_help="Build the application in an image (S2I's assemble).")
 @click.option(
     "--source",
     type=click.Path(path_type=Path),
-    default=Path(S2I_DESTINATION, "src"),
+    default=Path(UPLOAD),
     show_default=True,
     help="Where the uploaded source is.",
 )
 @click.option(
     "--artifacts",
     type=click.Path(path_type=Path),
-    default=Path(S2I_DESTINATION, "artifacts"),
+    default=Path(ARTIFACTS),
     show_default=True,
     help="Where an incremental build put what save-artifacts wrote; may be absent.",
 )
