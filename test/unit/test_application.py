@@ -181,6 +181,11 @@ def test_collect_static(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
         assert calls[0][1] == {"A": "1", "K": "v", "DJANGO_SETTINGS_MODULE": "site.settings"}
 
 
+def test_what_collectstatic_said(capsys: pytest.CaptureFixture[str]) -> None:
+    application.tell_collected("Post-processed 'a.css'\n\n2 static files copied to '/srv/static'.\n")
+    assert capsys.readouterr().out == "     2 static files copied to '/srv/static'.\n"
+
+
 @pytest.mark.parametrize("status", [0, 1])
 def test_compile_application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, status: int) -> None:
     (tmp_path / "lib/python3.13/site-packages").mkdir(parents=True)
@@ -197,6 +202,8 @@ def test_compile_application(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, st
             bytecode.compile_application(layout, {}, since_s=1.5)
     else:
         bytecode.compile_application(layout, {}, since_s=1.5)
+        bytecode.compile_application(layout, {}, since_s=None)
+        assert argvs[1][3:] == ["0.000", f"{tmp_path}/src"]
     assert argvs[0][:2] == [f"{tmp_path}/bin/python", "-I"]
     assert argvs[0][3:] == ["1.500", f"{tmp_path}/lib/python3.13/site-packages", "0.000", f"{tmp_path}/src"]
 

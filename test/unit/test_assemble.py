@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from trees import Tree
 
 from taxiway import assemble as build
 from taxiway import launch_plan
-from taxiway.build import application, artifacts, bytecode, permissions
+from taxiway.build import application, artifacts, bytecode, permissions, touched
 from taxiway.dependencies import install, installer
 from taxiway.errors import (
     BadSettingError,
@@ -206,6 +206,48 @@ def test_building_again(tree: Tree, layout: Layout, programs: Programs, capsys: 
     assert "---> Dependencies: unchanged, already installed; nothing to download\n" in capsys.readouterr().out
     assemble(tree, layout, {"requirements.txt": "flask==4\n"})
     assert "---> Installing the dependencies (the requirements changed)\n" in capsys.readouterr().out
+
+
+def test_untouched_dependencies_are_not_looked_at(
+    tree: Tree, layout: Layout, programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever touches them is seen, be it a hook, another build step or somebody by hand."""
+
+    def later(change: Callable[[], object]) -> None:
+        while touched.changed_ns(str(module)) <= touched.changed_ns(layout.launch_plan):  # a file system's clock ticks slowly
+            change()
+
+    seen: list[float | None] = []
+    monkeypatch.setattr(bytecode, "compile_application", lambda *_, since_s: seen.append(since_s))
+    assemble(tree, layout, WEB)
+    assemble(tree, layout, WEB)
+    assert seen[0] is not None
+    assert seen[1] is None
+    module = Path(layout.packages, "python3.13/site-packages/a.py")
+    later(lambda: module.write_text(""))
+    assemble(tree, layout, WEB)
+    assert seen[2] is not None
+    assert module.stat().st_mode & 0o777 == 0o664
+    assemble(tree, layout, WEB)
+    assert seen[3] is None
+    later(lambda: module.chmod(0o600))
+    assemble(tree, layout, WEB)
+    assert seen[4] is not None
+    assert module.stat().st_mode & 0o777 == 0o660
+    Path(layout.launch_plan).unlink()
+    assemble(tree, layout, WEB)
+    assert seen[5] is not None
+    assert "compile_bytecode.py" not in programs.names
+
+
+def test_static_files_collected_with_the_import(
+    tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]
+) -> None:
+    programs.answer |= STATIC | {"collected": "\n2 static files copied to '/r'.\n"}
+    assemble(tree, layout, DJANGO)
+    assert "collect_static.py" not in programs.names
+    said = "---> Django's static files were collected with the import\n     2 static files copied to '/r'.\n"
+    assert said in capsys.readouterr().out
 
 
 def test_incremental_build(tree: Tree, layout: Layout, programs: Programs, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import sys
 import tarfile
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from taxiway import __version__
 from taxiway.__main__ import main
 from taxiway.cli import taxiway
 from taxiway.errors import BadEnvTableError, NoEntryPointError, NoSourceError
+from taxiway.layout import ARTIFACTS, UPLOAD, Layout
 from taxiway.settings import SETTINGS
 
 APPS = Path(__file__).parents[1] / "apps"
@@ -250,6 +252,20 @@ def started(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     code = caught.value.code
     assert isinstance(code, int)
     return code
+
+
+@pytest.mark.parametrize("options", [[], [f"--source={UPLOAD}", f"--artifacts={ARTIFACTS}"]])
+def test_assemble(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
+    """A plain `assemble` goes by a shorter way."""
+    called: list[object] = []
+    for module in ("taxiway.assemble", "taxiway.cli.assemble"):
+        monkeypatch.setattr(f"{module}.assemble", lambda *given: called.append(given[:3]))
+    monkeypatch.setattr(sys, "argv", ["taxiway", "assemble", *options])
+    if options:
+        assert started(monkeypatch, "assemble", *options) == 0
+    else:
+        main()
+    assert called == [(Path(UPLOAD), Path(ARTIFACTS), Layout.from_environ(os.environ))]
 
 
 @pytest.mark.parametrize("options", [[], ["--dry-run"], ["--port", "81"]])

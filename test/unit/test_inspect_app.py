@@ -191,9 +191,9 @@ Ask = Callable[..., dict[str, Any]]
 def ask(tree: Tree, tmp_path: Path) -> Ask:
     """Run the script as a build does."""
 
-    def run(files: dict[str, str], app: str, environ: dict[str, str] | None = None) -> dict[str, Any]:
+    def run(files: dict[str, str], app: str, environ: dict[str, str] | None = None, *more: str) -> dict[str, Any]:
         top = tree(files)
-        argv = [sys.executable, f"{runtime_path()}/taxiway_runtime/inspect_app.py", app, str(tmp_path / "answer")]
+        argv = [sys.executable, f"{runtime_path()}/taxiway_runtime/inspect_app.py", app, str(tmp_path / "answer"), *more]
         env = {"PATH": os.defpath, "PYTHONPATH": runtime_path(), **(environ or {})}
         subprocess.run(argv, env=env, cwd=top, check=True, capture_output=True, timeout=20)
         answer: dict[str, Any] = json.loads((tmp_path / "answer").read_text())
@@ -333,6 +333,27 @@ def test_django_settings_that_need_a_variable(ask: Ask) -> None:
     settings = "import os\nSECRET_KEY = os.environ['SECRET_KEY']\n" + SETTINGS
     found = ask(DJANGO | {"conf.py": settings}, "web:app", {"DJANGO_SETTINGS_MODULE": "conf"})
     assert found == {"missing": "SECRET_KEY", "error": "KeyError: 'SECRET_KEY'", "settings_failed": True}
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(
+    ("settings", "web", "command", "collected"),
+    [
+        (SETTINGS, "", "print('2 files to', settings.STATIC_ROOT, file=stdout)", "2 files to {top}/staticfiles\n"),
+        (SETTINGS, "", "raise SystemExit(1)", None),  # it is run again by itself, where its output is seen
+        (SETTINGS, "import os\nos.chdir('/')\n", "pass", ...),
+        (SETTINGS, "raise OSError\n", "pass", ...),
+        ("MIDDLEWARE = []\nINSTALLED_APPS = []\n", "", "pass", ...),
+    ],
+)
+def test_collecting_static_files(*, ask: Ask, tree: Tree, settings: str, web: str, command: str, collected: object) -> None:
+    """In the process that has imported Django; where that isn't as it was at its start, it is left to another."""
+    management = f"from django.conf import settings\ndef call_command(name, *, stdout, **options):\n    {command}\n"
+    files = DJANGO | {"conf.py": settings, "django/core/__init__.py": "", "django/core/management.py": management}
+    files["django/__init__.py"] = "def setup(): ...\n"
+    found = ask(files | {"web.py": web + FUNCTION}, "web:app", {"DJANGO_SETTINGS_MODULE": "conf"}, "collect")
+    expected = collected.format(top=tree({}).resolve()) if isinstance(collected, str) else collected
+    assert found.get("collected", ...) == expected
 
 
 @pytest.mark.programs

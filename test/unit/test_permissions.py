@@ -65,6 +65,14 @@ def test_open_to_group(tree: Tree, group: int) -> None:
 
 
 @pytest.mark.usefixtures("group")
+def test_a_directory_that_is_known_to_be_right(tree: Tree) -> None:
+    top = tree({"lib/a.py": "", "src/lib/b.py": ""})
+    assert open_to_group(top, f"{top}/lib") == 4
+    assert modes(top)["lib/a.py"] == 0o644
+    assert modes(top)["src/lib/b.py"] == 0o664
+
+
+@pytest.mark.usefixtures("group")
 def test_only_what_is_wrong_is_touched(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """A changed mode copies a file into the image's new layer."""
     top = tree({"a.py": "", "d/b.py": ""})

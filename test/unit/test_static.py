@@ -162,6 +162,49 @@ def test_compress(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path(variants).exists()
 
 
+def test_compress_again(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is right stays, also where a file is newer; what isn't is made anew; what has no file any more goes."""
+    text = "body { color: red }\n" * 100
+    top = tree(
+        {
+            f"s/{name}": text
+            for name in ("same.css", "newer.css", "changed.css", "damaged.css", "gone/a.css", "f.css", "d.css/x.css")
+        }
+    )
+    variants = top / "variants"
+
+    def variant(name: str) -> Path:
+        return variants / "gzip" / str(top / "s" / name).lstrip("/")
+
+    static_files.compress([f"{top}/s"], variants)
+    before = variant("same.css").stat().st_ino
+    os.utime(top / "s/newer.css", ns=(1, 1_500_000_000_000_000_000))
+    (top / "s/changed.css").write_text(text.upper())
+    variant("damaged.css").write_bytes(variant("damaged.css").read_bytes()[:-9])
+    for name in ("gone/a.css", "f.css", "d.css/x.css"):
+        (top / "s" / name).unlink()
+    for name in ("gone", "d.css"):
+        (top / "s" / name).rmdir()
+    tree({"s/f.css/y.css": text, "s/d.css": text})
+    compressed: list[bytes] = []
+    compress = gzip.compress
+    monkeypatch.setattr(gzip, "compress", lambda content, **options: compressed.append(content) or compress(content, **options))
+    said = static_files.compress([f"{top}/s"], variants)
+    assert said.startswith("6 of 6 files")
+    assert said.endswith(", 2 of them as before")
+    assert len(compressed) == 4
+    names = {"same.css", "newer.css", "changed.css", "damaged.css", "f.css/y.css", "d.css"}
+    assert {path for path in (variants / "gzip").rglob("*") if path.is_file()} == set(map(variant, names))
+    assert not variant("gone").exists()
+    assert variant("same.css").stat().st_ino == before
+    assert variant("newer.css").stat().st_mtime_ns == 1_500_000_000_000_000_000
+    for name in names:
+        assert gzip.decompress(variant(name).read_bytes()) == (top / "s" / name).read_bytes()
+    (top / "s/changed.css").write_text("short")
+    static_files.compress([f"{top}/s"], variants)
+    assert not variant("changed.css").exists()
+
+
 def test_a_redirect_keeps_the_query_and_nothing_that_could_end_a_header(tree: Tree) -> None:
     top = tree({"docs/index.html": ""})
     answer = StaticFiles([("/docs/", f"{top}/docs")], "/none").answer(

@@ -44,14 +44,16 @@ def compress(directories: Iterable[str], variants: Path) -> str:
     codings = _codings()
     # First of all, as a file may have become a directory.
     _keep_only({_target(path, variants, encoding) for path in files for encoding in codings}, variants)
+    kept = [found for path in files if (found := _earlier(path, variants, codings))]
+    others = sorted(set(files) - {found.path for found in kept})
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:  # both libraries compress without Python's lock
-        found = list(pool.map(lambda path: _compress(path, variants, codings), files))
-    _keep_only({target for one in found for target in one.targets}, variants)
-    smaller = [one for one in found if one.targets]
-    before = sum(one.before for one in smaller) // 1024
-    after = sum(one.after for one in smaller) // 1024
-    kept = f", {count} of them as before" if (count := sum(one.is_kept for one in smaller)) else ""
-    return f"{len(smaller)} of {len(files)} files, {before} KiB to {after} KiB{kept}"
+        new = [found for found in pool.map(lambda path: _compress(path, variants, codings), others) if found.targets]
+    smaller = [*kept, *new]
+    _keep_only({target for found in smaller for target in found.targets}, variants)
+    before = sum(found.before for found in smaller) // 1024
+    after = sum(found.after for found in smaller) // 1024
+    as_before = f", {len(kept)} of them as before" * bool(kept)
+    return f"{len(smaller)} of {len(files)} files, {before} KiB to {after} KiB{as_before}"
 
 
 def remove(variants: Path) -> None:
@@ -60,51 +62,58 @@ def remove(variants: Path) -> None:
 
 
 class _Compressed(NamedTuple):
+    path: str
     before: int
     after: int
     targets: list[Path]
     """The variants; none where they wouldn't be smaller."""
-    is_kept: bool
-    """Whether all are from an earlier build."""
+
+
+def _earlier(path: str, variants: Path, codings: Mapping[str, _Coding]) -> _Compressed | None:
+    """Return the variants that are there, if all are of this content: to decompress takes a fiftieth of compressing."""
+    content = Path(path).read_bytes()
+    targets = [_target(path, variants, encoding) for encoding in codings]
+    size = 0
+    try:
+        for target, coding in zip(targets, codings.values(), strict=True):
+            compressed = target.read_bytes()
+            if coding.decompress(compressed) != content:
+                return None
+            size = len(compressed)
+    except (OSError, EOFError, zlib.error, ValueError):
+        return None
+    for target in targets:
+        _date(target, path)
+    return _Compressed(path, len(content), size, targets)
 
 
 def _compress(path: str, variants: Path, codings: Mapping[str, _Coding]) -> _Compressed:
     """Write the variants of one file, each only if smaller than the one before."""
     content = Path(path).read_bytes()
-    status = Path(path).stat()
     limit = int(len(content) * _WORTH)
     size = 0
     targets = []
-    is_kept = True
     for encoding, coding in codings.items():
-        target = _target(path, variants, encoding)
-        compressed = _earlier(target, content, coding)
-        is_new = compressed is None
-        if compressed is None:
-            compressed = coding.compress(content)
+        compressed = coding.compress(content)
         if len(compressed) >= limit:
             break
         limit = size = len(compressed)
-        if is_new:
-            is_kept = False
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(compressed)
+        target = _target(path, variants, encoding)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(compressed)
+        _date(target, path)
         targets.append(target)
-        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))  # Last-Modified is the file's
-    return _Compressed(len(content), size, targets, is_kept)
+    return _Compressed(path, len(content), size, targets)
+
+
+def _date(target: Path, path: str) -> None:
+    """Give a variant the file's times: Last-Modified is the file's."""
+    status = Path(path).stat()
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _target(path: str, variants: Path, encoding: str) -> Path:
     return variants / encoding / path.lstrip("/")
-
-
-def _earlier(target: Path, content: bytes, coding: _Coding) -> bytes | None:
-    """Return a variant that is there, if it is one of this content: to decompress takes a fiftieth of compressing."""
-    try:
-        compressed = target.read_bytes()
-        return compressed if coding.decompress(compressed) == content else None
-    except (OSError, EOFError, zlib.error, ValueError):
-        return None
 
 
 def _keep_only(targets: Container[Path], variants: Path) -> None:
