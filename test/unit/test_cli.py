@@ -258,7 +258,7 @@ def started(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 def test_assemble(monkeypatch: pytest.MonkeyPatch, options: list[str]) -> None:
     """A plain `assemble` goes by a shorter way."""
     called: list[object] = []
-    for module in ("taxiway.assemble", "taxiway.cli.assemble"):
+    for module in ("taxiway.cli.assemble", "taxiway.assemble"):
         monkeypatch.setattr(f"{module}.assemble", lambda *given: called.append(given[:3]))
     monkeypatch.setattr(sys, "argv", ["taxiway", "assemble", *options])
     if options:
