@@ -83,10 +83,16 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
             f"{program} isn't installed, but {plan.app!r} ({plan.origins['app']}) begins with it; add it to the requirements."
         )
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
-    with _Step("Compiling to bytecode"):
-        bytecode.compile_application(layout, env, since_s=compiled_s if is_touched else None)
+    launch = _launch_plan(plan, inspection, layout, project, project_origin)
+    with ThreadPoolExecutor(1) as beside:
+        compressed = beside.submit(static_files.compress, [path for _, path in launch.static], Path(layout.static_variants))
+        with _Step("Compiling to bytecode"):
+            bytecode.compile_application(layout, env, since_s=compiled_s if is_touched else None)
+        if launch.static:
+            with _Step("Compressing the static files") as step:
+                step.result = compressed.result()
     _clean_up(given, layout)
-    _finish(_launch_plan(plan, inspection, layout, project, project_origin), layout, is_touched=is_touched)
+    _finish(launch, layout, is_touched=is_touched)
 
 
 def assemble_in_image(environ: Mapping[str, str]) -> None:
@@ -95,12 +101,7 @@ def assemble_in_image(environ: Mapping[str, str]) -> None:
 
 
 def _finish(launch: LaunchPlan, layout: Layout, *, is_touched: bool) -> None:
-    """Do what the launch plan decides; the plan itself comes last, as the next build asks what changed after it."""
-    if launch.static:
-        with _Step("Compressing the static files") as step:
-            step.result = static_files.compress((path for _, path in launch.static), Path(layout.static_variants))
-    else:
-        static_files.remove(Path(layout.static_variants))
+    """Write the launch plan last of all, as the next build asks what changed after it."""
     with _Step("Opening the files to group 0") as step:
         changed = permissions.open_to_group(Path(layout.app_root), *[layout.packages] * (not is_touched))
         step.result = f"{changed} changed"

@@ -7,7 +7,6 @@ The variants lie in a directory of their own, `br/PATH` and `gzip/PATH`: the sou
 import contextlib
 import gzip
 import os
-import shutil
 import zlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -54,11 +53,6 @@ def compress(directories: Iterable[str], variants: Path) -> str:
     after = sum(found.after for found in smaller) // 1024
     as_before = f", {len(kept)} of them as before" * bool(kept)
     return f"{len(smaller)} of {len(files)} files, {before} KiB to {after} KiB{as_before}"
-
-
-def remove(variants: Path) -> None:
-    """Take away the variants of an earlier build."""
-    shutil.rmtree(variants, ignore_errors=True)
 
 
 class _Compressed(NamedTuple):

@@ -26,6 +26,6 @@ def since(root: str, since_ns: int) -> bool:
             for entry in entries:
                 if entry.stat(follow_symlinks=False).st_ctime_ns > since_ns:
                     return True
-                if entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False) and entry.name != "__pycache__":  # bytecode is replaced, never changed
                     directories.append(entry.path)
     return False

@@ -1,7 +1,6 @@
 """Whether what is installed is all that it needs: a lock is installed without resolving, so nobody else asks."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from email.parser import HeaderParser
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +22,8 @@ class Metadata(NamedTuple):
 
 def read(layout: Layout) -> dict[str, Metadata]:
     """Read the metadata of all that is installed, by normalized name."""
+    from email.parser import HeaderParser  # noqa: PLC0415  # only after an installation
+
     found: dict[str, Metadata] = {}
     for path in sorted(Path(layout.app_root, "lib").glob("python*/site-packages/*.dist-info/METADATA")):
         headers = HeaderParser().parsestr(path.read_text(encoding="utf-8", errors="replace"), headersonly=True)
