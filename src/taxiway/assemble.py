@@ -51,7 +51,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     settings = resolve_settings(environ, upload, warn=lambda _: None)  # warned below, where all count
     given = read_credentials(settings.credentials, upload, environ)
     _install_source(upload, layout, keep_git=settings.keep_git)
-    hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
+    has_hooks = hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
     with _Step("Looking at the application"):
         settings = resolve_settings(environ, Path(layout.source))
         project, project_origin = read_project(Path(layout.source))
@@ -67,12 +67,12 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     compiled_s = _install_dependencies(plan, facts.requirements, saved, layout, env, given=given, tool=settings.installer)
     if settings.install_pip:
         _install_pip(settings.origin("install_pip"), layout, env)
-    hooks.run(layout.source, "build", env)
+    has_hooks = hooks.run(layout.source, "build", env) or has_hooks
     stand_ins = {row.name: application.placeholder(row.name) for row in variables.missing(declared, env)}
     with ThreadPoolExecutor(1) as beside:  # the import is waited for anyway
         looked = beside.submit(touched.since, layout.packages, built_ns)
         inspection = _import(plan, facts, stand_ins, layout, env)
-        is_touched = looked.result()
+        is_touched = looked.result() or has_hooks
     plan = settle(plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout))
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
         with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
