@@ -64,7 +64,7 @@ format: dev-env ## format the Python code and fix what can be fixed
 
 .PHONY: unit
 unit: dev-env ## tests without containers
-	$(BIN)/pytest test/unit
+	$(BIN)/pytest --timeout 120 test/unit
 
 .PHONY: image-test
 image-test: dev-env images ## tests with real containers and the real s2i
@@ -74,7 +74,7 @@ image-test: dev-env images ## tests with real containers and the real s2i
 	  exit 1; \
 	}
 	@scripts/s2i-tool.sh || [[ $$? -eq 3 ]]
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile test/image
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --timeout 900 test/image
 
 .PHONY: test
 test: lint unit image-test ## everything that CI checks

@@ -27,13 +27,15 @@ def serve(command: Command, environ: Mapping[str, str], home: str, source: str, 
         source: What is watched.
         prepare: Does what the command says has to be done before.
     """
-    stopping = False
+    stopping = 0
     server: subprocess.Popen[bytes] | None = None
+    told: subprocess.Popen[bytes] | None = None
 
     def stop(number: int, _frame: object) -> None:
-        nonlocal stopping
-        stopping = True
+        nonlocal stopping, told
+        stopping = number
         if server:
+            told = server
             server.send_signal(number)
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -55,6 +57,8 @@ def serve(command: Command, environ: Mapping[str, str], home: str, source: str, 
         console.warn(f"The server ended with {server.returncode}; waiting for a change of the source.")
         while not stopping and snapshot(source) == seen:
             time.sleep(_PAUSE_S)
+    if server and server is not told:
+        server.send_signal(stopping)  # it came while the server was being started
     return server.wait() if server else 0
 
 

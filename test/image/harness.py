@@ -44,6 +44,9 @@ BY_S2I = (
     "sub-directory",
 )
 T = TypeVar("T")
+# What Podman 4.3 says of a build when another process removes an image at which it just looks.
+_REMOVED_MEANWHILE = ("layer not known", "image not known", "locating item named")
+_ATTEMPTS = 3
 HARDENED = (
     "--read-only",
     "--read-only-tmpfs=false",  # Podman would add writable /run and /var/tmp, which Kubernetes doesn't
@@ -75,17 +78,20 @@ class Output:
 
 def run(*argv: str, check: bool = True, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Output:
     """Run a command; stdout and stderr together."""
-    result = subprocess.run(
-        argv,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        cwd=cwd,
-        env={**environ(), **(env or {})},
-        check=False,
-        text=True,
-        errors="replace",
-    )
+    for _ in range(_ATTEMPTS):
+        result = subprocess.run(
+            argv,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            cwd=cwd,
+            env={**environ(), **(env or {})},
+            check=False,
+            text=True,
+            errors="replace",
+        )
+        if not result.returncode or not any(text in result.stdout for text in _REMOVED_MEANWHILE):
+            break
     if check and result.returncode:
         raise AssertionError(f"{' '.join(argv)}: exit status {result.returncode}\n{result.stdout[-6000:]}")
     return Output(result.returncode, result.stdout)

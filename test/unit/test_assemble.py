@@ -50,7 +50,7 @@ PLAN = BuildPlan(
         ({}, [], ["mod_wsgi"]),
         ({}, ["mod_wsgi"], []),
         ({"server": "gunicorn", "collectstatic": True}, ["flask"], ["gunicorn"]),  # nothing more: static files are ours
-        ({"server": "uvicorn", "interface": "ASGI"}, ["h11"], ["uvicorn", "click"]),
+        ({"server": "uvicorn", "interface": "ASGI"}, ["h11"], ["uvicorn", "click", "wsproto"]),
         ({"server": "shell", "interface": "shell"}, [], []),
     ],
 )

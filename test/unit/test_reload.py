@@ -1,5 +1,6 @@
 """Starting anew after each change of the source."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -42,6 +43,7 @@ def test_serve(tree: Tree) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
     try:
         assert process.stdout
@@ -58,5 +60,6 @@ def test_serve(tree: Tree) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=20) == 0
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the server too: it has the other end of stdout
         process.communicate()

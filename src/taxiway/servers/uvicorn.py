@@ -9,7 +9,7 @@ from taxiway.servers import Command, Launch, options
 from taxiway.settings import TEXT_LOG
 
 PACKAGE = "uvicorn"
-REQUIRES: tuple[str, ...] = ("click", "h11")
+REQUIRES: tuple[str, ...] = ("click", "h11", "wsproto")  # it has no WebSockets of its own
 INTERFACES = (ASGI,)
 SERVES_STATIC = False
 
