@@ -10,9 +10,13 @@ seconds="$2"
 shift 2
 stopping=
 interrupted=
+server=
 
+# A signal may come before the line that notes the server's process ID; $! has it as soon as there is a server.
 stop() {
   interrupted=yes
+  server="${server:-$!}"
+  [ -n "${server}" ] || exit 0
   if [ -n "${stopping}" ]; then
     kill -s KILL "${server}"
     exit "$1"
@@ -20,24 +24,25 @@ stop() {
   stopping=0
   kill -s "${signal}" "${server}"
   (
-    trap 'kill "${sleep}"; exit' TERM
+    trap 'kill "$!"; exit' TERM
     sleep "${seconds}" &
-    sleep=$!
     wait
     kill -s KILL "${server}"
-  ) &
+  ) >/dev/null 2>&1 &
   timer=$!
 }
 
 fail() {
   interrupted=yes
+  server="${server:-$!}"
   stopping=3
   kill -s TERM "${server}"
 }
 
 pass_on() {
   interrupted=yes
-  kill -s "$1" "${server}"
+  server="${server:-$!}"
+  [ -z "${server}" ] || kill -s "$1" "${server}"
 }
 
 trap 'stop 143' TERM
@@ -48,7 +53,7 @@ for name in HUP QUIT USR1 USR2 TTIN TTOU; do
   trap "pass_on ${name}" "${name}"
 done
 TAXIWAY_SUPERVISOR=$$ "$@" &
-server=$!
+server="${server:-$!}"
 exec 3<&- 4<&- # the server alone has the sockets: once it stops listening, nobody does
 status=0
 while :; do
