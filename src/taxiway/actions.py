@@ -42,7 +42,7 @@ def act(name: str, environ: Mapping[str, str]) -> None:
     running = probes.target(environ)
     launch = start.look(plan, {"port": running.port} if running and running.port else {}, environ, layout)
     if hook:
-        _become((hook,), {**launch.environ, "TAXIWAY_PHASE": name}, layout.source)
+        _become((hook,), hooks.environment(hook, launch.environ, layout.source), layout.source)
     elif plan.framework == "django":
         _become(migrations.command(launch), {**launch.environ, "TAXIWAY_PHASE": name}, launch.home)
     else:

@@ -31,6 +31,17 @@ def find(source: str, name: str) -> str | None:
     return None
 
 
+def environment(path: str, environ: Mapping[str, str], source: str) -> dict[str, str]:
+    """Return the environment for a hook: its name as TAXIWAY_PHASE is added, and for one of warpdrive's what warpdrive tells."""
+    name = os.path.basename(path)
+    told = {}
+    if os.path.dirname(path).endswith(DIRECTORIES[1]):
+        from taxiway.warpdrive import for_hook  # noqa: PLC0415  # not for a probe
+
+        told = for_hook(name, environ, source)
+    return {**environ, **told, "TAXIWAY_PHASE": name}
+
+
 def run(source: str, name: str, environ: Mapping[str, str]) -> bool:
     """Run a hook in the source directory, if there is one; tell whether there was.
 
@@ -49,7 +60,7 @@ def run(source: str, name: str, environ: Mapping[str, str]) -> bool:
     console.step(f"Running the hook {name}")
     from taxiway.process import run as run_program  # noqa: PLC0415  # only where there is a hook
 
-    result = run_program([path], env={**environ, "TAXIWAY_PHASE": name}, cwd=source, capture=name not in _AT_START)
+    result = run_program([path], env=environment(path, environ, source), cwd=source, capture=name not in _AT_START)
     if result.status:
         raise HookFailedError(name, os.path.relpath(path, source), result.status, result.output)
     return True

@@ -303,6 +303,7 @@ SETTINGS = (
         Kind("URL=DIRECTORY pairs, each URL beginning with /", _static),
         (),
         "Static files to serve: URL=DIRECTORY, relative to the application's directory. Django's are found by themselves.",
+        peers=("WARPDRIVE_WSGI_STATIC_URL",),
     ),
     Setting(
         "collectstatic",

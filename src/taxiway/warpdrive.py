@@ -20,6 +20,7 @@ _SHELL, _PYTHON, _MODULE, _NAME = (
     "WARPDRIVE_WSGI_MODULE_NAME",
     "WARPDRIVE_WSGI_CALLABLE_OBJECT",
 )
+_URL, _ROOT = "WARPDRIVE_WSGI_STATIC_URL", "WARPDRIVE_WSGI_STATIC_ROOT"
 _MODES = {"shell": (_SHELL, "app.sh"), "python": (_PYTHON, "app.py"), "wsgi": (_MODULE, "wsgi")}
 
 
@@ -38,7 +39,7 @@ def translate(environ: Mapping[str, str], source: str, servers: tuple[str, ...])
         BadSettingError: There is no such mode.
     """
     result = {**environ, **_written(source)}
-    for name in (*_FILES.values(), _SHELL, _PYTHON, _MODULE, _NAME):
+    for name in (*_FILES.values(), _SHELL, _PYTHON, _MODULE, _NAME, _URL, _ROOT):
         if name in result:
             result[name] = setting_value(result, name)
     mode = result.get("WARPDRIVE_DEPLOY_MODE") or "auto"
@@ -57,7 +58,29 @@ def translate(environ: Mapping[str, str], source: str, servers: tuple[str, ...])
         result[chosen] = result.get(chosen) or default
     if _MODULE in result and ":" not in result[_MODULE]:
         result[_MODULE] = f"{result[_MODULE]}:{result.get(_NAME) or 'application'}"
+    url, root = result.pop(_URL, ""), result.get(_ROOT, "")
+    if url and root:
+        result[_URL] = f"{url}={root}"  # the setting `static` takes pairs
     return result
+
+
+def for_hook(name: str, environ: Mapping[str, str], source: str) -> dict[str, str]:
+    """Return what warpdrive tells its hooks.
+
+    Args:
+        name: The hook's name.
+        environ: The environment that the hook gets besides.
+        source: The top of the source.
+    """
+    building = name in {"pre-build", "build"}
+    return {
+        "WARPDRIVE_APP_ROOT": environ.get("VIRTUAL_ENV", ""),
+        "WARPDRIVE_SRC_ROOT": source,
+        "WARPDRIVE_PHASE": "build" if building else "deploy",
+        "WARPDRIVE_ACTION": "" if building else "start" if name.startswith("deploy") else name,
+        "WARPDRIVE_BUILD_SYSTEM": "docker" if environ.get("STI_SCRIPTS_PATH") else "local",
+        "WARPDRIVE_HTTP_PORT": environ.get("PORT", ""),
+    }
 
 
 def _written(source: str) -> dict[str, str]:

@@ -42,6 +42,7 @@ BY_S2I = (
     "must-fail-hash",
     "must-fail-hook",
     "plain-wsgi",
+    "s2i-python-django",
     "sub-directory",
 )
 T = TypeVar("T")

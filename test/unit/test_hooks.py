@@ -72,6 +72,14 @@ def test_not_executable(tree: Tree, program: Program, name: str) -> None:
     assert program.calls == []
 
 
+def test_only_the_hooks_of_warpdrive_get_its_variables(tree: Tree, program: Program) -> None:
+    for hook, told in ((HOOK, False), (OLD, True)):
+        source = executable(tree({hook: ""}), hook)
+        hooks.run(source, "build", {})
+        assert ("WARPDRIVE_PHASE" in program.calls[-1][1]) is told
+        (Path(source) / hook).unlink()
+
+
 def test_run(tree: Tree, program: Program, capsys: pytest.CaptureFixture[str]) -> None:
     source = executable(tree({HOOK: ""}), HOOK)
     assert hooks.run(source, "build", {"A": "1", "TAXIWAY_PHASE": "x"})

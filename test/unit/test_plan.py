@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from trees import Tree
 
-from taxiway import detect, environment
+from taxiway import detect, environment, servers, warpdrive
 from taxiway.cli import build_environment
 from taxiway.configuration import read_project
 from taxiway.errors import (
@@ -416,7 +416,8 @@ PLANNED = [case for case in CASES if expectation(case)["build"].get("error") not
 def plan_of(case: str) -> BuildPlan:
     source = APPS / case
     given = build_environment(source) | expectation(case)["build"].get("env", {})
-    return plan(source, environment.load_files(given, str(source), environment.BUILD))
+    given = environment.load_files(given, str(source), environment.BUILD)
+    return plan(source, warpdrive.translate(given, str(source), servers.NAMES))
 
 
 @pytest.mark.programs  # bash reads the environment files

@@ -36,6 +36,12 @@ SERVERS = ("mod_wsgi", "gunicorn")
                 "WARPDRIVE_WSGI_MODULE_NAME": None,
             },
         ),
+        (
+            {},
+            {"WARPDRIVE_WSGI_STATIC_URL": "'/files/'", "WARPDRIVE_WSGI_STATIC_ROOT": "public"},
+            {"WARPDRIVE_WSGI_STATIC_URL": "/files/=public", "WARPDRIVE_WSGI_STATIC_ROOT": "public"},
+        ),
+        ({}, {"WARPDRIVE_WSGI_STATIC_URL": "/files/"}, {"WARPDRIVE_WSGI_STATIC_URL": None}),
         ({"x.sh": ""}, {"WARPDRIVE_DEPLOY_MODE": "django", "WARPDRIVE_SHELL_FILE": "x.sh"}, {"WARPDRIVE_SHELL_FILE": None}),
         # By itself it takes what is there.
         (
@@ -62,3 +68,19 @@ def test_unknown_mode(tree: Tree) -> None:
         "Found 'tomcat' in WARPDRIVE_DEPLOY_MODE, or .warpdrive/deploy_mode; "
         "expected auto, django, shell, python, wsgi, or a server: mod_wsgi, gunicorn."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "environ", "expected"),
+    [
+        ("pre-build", {}, ("build", "", "local")),
+        ("build", {"STI_SCRIPTS_PATH": "/usr/libexec/s2i"}, ("build", "", "docker")),
+        ("deploy-cfg", {}, ("deploy", "start", "local")),
+        ("deploy", {}, ("deploy", "start", "local")),
+        ("setup", {}, ("deploy", "setup", "local")),
+    ],
+)
+def test_what_a_hook_is_told(name: str, environ: dict[str, str], expected: tuple[str, str, str]) -> None:
+    told = warpdrive.for_hook(name, {**environ, "VIRTUAL_ENV": "/env", "PORT": "9000"}, "/source")
+    assert (told["WARPDRIVE_PHASE"], told["WARPDRIVE_ACTION"], told["WARPDRIVE_BUILD_SYSTEM"]) == expected
+    assert (told["WARPDRIVE_APP_ROOT"], told["WARPDRIVE_SRC_ROOT"], told["WARPDRIVE_HTTP_PORT"]) == ("/env", "/source", "9000")

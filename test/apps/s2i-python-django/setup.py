@@ -1,0 +1,1 @@
+raise SystemExit("DISABLE_SETUP_PY_PROCESSING isn't honoured")
