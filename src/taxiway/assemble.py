@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
 from taxiway.build import application, artifacts, bytecode, permissions, source, static_files, touched
 from taxiway.configuration import read_project
-from taxiway.dependencies import credentials, install, installer, state, system, wheelhouse
+from taxiway.dependencies import check, credentials, install, installer, state, system, wheelhouse
 from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import PinnedList
@@ -64,7 +64,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
             console.warn(warning)
     system.ensure(settings.system_packages, environ)
     env = _environment(environ, layout, plan.home)
-    compiled_s = _install_dependencies(plan, facts.requirements, saved, layout, env, given=given, tool=settings.installer)
+    compiled_s = _install_dependencies(plan, facts.requirements, saved, layout, env, given=given, settings=settings)
     if settings.install_pip:
         _install_pip(settings.origin("install_pip"), layout, env)
     has_hooks = hooks.run(layout.source, "build", env) or has_hooks
@@ -217,7 +217,7 @@ def _install_dependencies(
     env: Mapping[str, str],
     *,
     given: Credentials,
-    tool: str,
+    settings: Settings,
 ) -> float:
     """Install what changed. Returns since when the bytecode of the dependencies is known to be right."""
     wanted = state.describe(requirements, layout)
@@ -228,6 +228,8 @@ def _install_dependencies(
     if not changes.reasons:
         where = "taken from the previous image" if restored else "already installed"
         console.step(f"Dependencies: unchanged, {where}; nothing to download")
+        if requirements and settings.strict:
+            check.check(requirements, layout, strict=True)  # what was built before may not have been
         return compiled_s
     house = wheelhouse.find(Path(layout.source))
     if house and (lacking := wheelhouse.missing(house, requirements)):
@@ -240,7 +242,8 @@ def _install_dependencies(
                 "Pin them: taxiway lock"
             )
         environ = installer.environment(env, given, private)
-        install.apply(changes, wanted, requirements, Installer(name=tool, layout=layout, environ=environ, private=private), house)
+        tool = Installer(name=settings.installer, layout=layout, environ=environ, private=private)
+        install.apply(changes, wanted, requirements, tool, house, strict=settings.strict)
     if wanted.pins:
         with _Step("Compiling the dependencies to bytecode"):  # before anything is imported from them
             bytecode.compile_dependencies(layout, env, since_s=compiled_s)

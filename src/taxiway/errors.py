@@ -518,6 +518,19 @@ class IncompleteLockError(TaxiwayError):
         )
 
 
+class ConflictingPinsError(TaxiwayError):
+    """A lock whose versions don't fit together, where `strict` is set."""
+
+    code = "conflicting-pins"
+    exit_status = 4
+
+    def __init__(self, file: str, conflicting: Sequence[str]) -> None:
+        super().__init__(
+            f"The lock {file} has versions that don't fit together, which strict refuses:{_listing(_some(conflicting))}\n\n"
+            "Lock again with the tool that wrote it, and commit the result. Or set strict = false in [tool.taxiway]."
+        )
+
+
 class UnpinnedError(TaxiwayError):
     """Dependencies without exact version and hash, where `strict` is set."""
 

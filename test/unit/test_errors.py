@@ -42,6 +42,7 @@ STATUSES = {
     "unsupported-interface": 3,
     "bad-lock": 4,
     "bad-requirements": 4,
+    "conflicting-pins": 4,
     "dependencies-failed": 4,
     "files-differ": 4,
     "incomplete-lock": 4,

@@ -7,10 +7,13 @@ import pytest
 from packaging.markers import default_environment
 from packaging.requirements import Requirement
 
-from taxiway.dependencies.check import Metadata, missing
+from taxiway.dependencies import check
+from taxiway.dependencies.check import Metadata, problems
 from taxiway.dependencies.explain import explain
 from taxiway.dependencies.formats.common import Selection
 from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.errors import ConflictingPinsError
+from taxiway.layout import Layout
 
 LOCKED, FOUND = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 PINNED = PinnedList(
@@ -108,4 +111,43 @@ def pins(*requirements: str) -> list[Pin]:
 )
 def test_missing(there: dict[str, Metadata], asked: list[str], found: list[str]) -> None:
     selection = Selection(environment=cast("dict[str, str]", default_environment()) | {"sys_platform": "linux"})
-    assert missing(there, pins(*asked), selection) == found
+    assert problems(there, pins(*asked), selection).missing == found
+
+
+@pytest.mark.parametrize(
+    ("there", "asked", "found"),
+    [
+        (installed(a=["b<2"], b=[]), ["a==1", "b==1"], []),
+        (installed(a=["b<1"], b=[]), ["a==1", "b==1"], ["b 1 (x.lock line 2) isn't b<1, which a 1 (x.lock line 1) needs"]),
+        # Each that doesn't fit is named; an extra's too; pre-releases are what the lock says.
+        (
+            installed(a=["b[x]", "b>=1,<2"], b=["c>=2; extra == 'x'"], c=["b==3"]),
+            ["a==1", "b==1", "c==1"],
+            [
+                "c 1 (x.lock line 3) isn't c>=2, which b 1 (x.lock line 2) needs",
+                "b 1 (x.lock line 2) isn't b==3, which c 1 (x.lock line 3) needs",
+            ],
+        ),
+        (installed(a=["b>=1.dev0"], b=[]), ["a==1", "b==1"], []),
+        (installed(a=["b<1; sys_platform == 'win32'"], b=[]), ["a==1", "b==1"], []),
+        (installed(stale=["a<1"], a=[]), ["a==1"], []),
+    ],
+)
+def test_versions_that_do_not_fit(there: dict[str, Metadata], asked: list[str], found: list[str]) -> None:
+    selection = Selection(environment=cast("dict[str, str]", default_environment()) | {"sys_platform": "linux"})
+    assert problems(there, pins(*asked), selection) == ([], found)
+
+
+def test_conflicts_are_warned_about_or_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(check, "read", lambda _: installed(a=["b<1"], b=[]))
+    locked = PinnedList(format="uv.lock", file="uv.lock", complete=True, contents=(), pins=tuple(pins("a==1", "b==1")))
+    layout = Layout("/opt/app-root", "/opt/app-root/src")
+    said = "b 1 (x.lock line 2) isn't b<1, which a 1 (x.lock line 1) needs"
+    check.check(locked, layout, strict=False)
+    assert capsys.readouterr().err == f"warning: uv.lock has versions that don't fit together: {said}\n"
+    with pytest.raises(ConflictingPinsError) as caught:
+        check.check(locked, layout, strict=True)
+    assert str(caught.value).startswith(
+        f"The lock uv.lock has versions that don't fit together, which strict refuses:\n  {said}\n\n"
+    )
+    check.check(replace(locked, complete=False), layout, strict=True)  # the installer has resolved it

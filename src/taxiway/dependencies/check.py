@@ -1,4 +1,4 @@
-"""Whether what is installed is all that it needs: a lock is installed without resolving, so nobody else asks."""
+"""Whether what is installed is all that it needs, as `pip check` asks: a lock is installed without resolving it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -7,10 +7,13 @@ from typing import NamedTuple
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from taxiway import console
 from taxiway.dependencies.formats.common import Key, Selection, closure
 from taxiway.dependencies.pins import Pin, PinnedList
-from taxiway.errors import IncompleteLockError
+from taxiway.errors import ConflictingPinsError, IncompleteLockError
 from taxiway.layout import Layout
+
+_NAMED = 3  # of what is warned about: S2I reports a kilobyte of stderr
 
 
 class Metadata(NamedTuple):
@@ -40,8 +43,15 @@ def _requirements(lines: Sequence[str]) -> Iterator[Requirement]:
             continue  # an old notation; installers pass over it too
 
 
-def missing(installed: Mapping[str, Metadata], pins: Iterable[Pin], selection: Selection) -> list[str]:
-    """Say what is needed but isn't there, who needs it, and where that stands; pure.
+class Problems(NamedTuple):
+    """What `pip check` would say, with the lines of the lock."""
+
+    missing: list[str]
+    conflicting: list[str]
+
+
+def problems(installed: Mapping[str, Metadata], pins: Iterable[Pin], selection: Selection) -> Problems:
+    """Say what is needed but isn't there, or is there in another version, who needs it, and where that stands; pure.
 
     Args:
         installed: What is there.
@@ -52,26 +62,31 @@ def missing(installed: Mapping[str, Metadata], pins: Iterable[Pin], selection: S
     for pin in pins:
         extras = _extras(pin.requirement)
         roots |= {(canonicalize_name(pin.name), extra): pin for extra in ("", *extras) if pin.name}
-    wanted_by: dict[str, tuple[str, Requirement]] = {}
+    needs: dict[tuple[str, str], Requirement] = {}  # by who needs it and what
 
     def follow(key: Key) -> Iterator[Key]:
         name, extra = key
         for requirement in installed[name].requires if name in installed else ():
             if selection.fulfils(requirement.marker, (extra,)) and (extra or selection.fulfils(requirement.marker)):
-                needed = canonicalize_name(requirement.name)
-                wanted_by.setdefault(needed, (name, requirement))
-                yield from ((needed, wanted) for wanted in ("", *requirement.extras))
+                needs[name, str(requirement)] = requirement
+                yield from ((canonicalize_name(requirement.name), wanted) for wanted in ("", *requirement.extras))
 
-    reached = {name for name, _ in closure(roots, follow)}
-    found = []
-    for name in sorted(reached - installed.keys()):
-        if name not in wanted_by:
-            continue  # the installer would have failed
-        parent, requirement = wanted_by[name]
-        asked = roots.get((parent, ""))
-        by = f"{parent} {installed[parent].version}" + (f" ({asked.origin})" if asked else "")
-        found.append(f"{requirement.name}{requirement.specifier}, which {by} needs")
-    return found
+    closure(roots, follow)
+
+    def told(name: str) -> str:
+        asked = roots.get((name, ""))
+        return f"{name} {installed[name].version}" + (f" ({asked.origin})" if asked else "")
+
+    found: dict[str, str] = {}
+    conflicting: list[str] = []
+    for (parent, _), requirement in sorted(needs.items()):
+        needed = canonicalize_name(requirement.name)
+        wanted = f"{requirement.name}{requirement.specifier}, which {told(parent)} needs"
+        if needed not in installed:
+            found.setdefault(needed, wanted)
+        elif not requirement.specifier.contains(installed[needed].version, prereleases=True):
+            conflicting.append(f"{told(needed)} isn't {wanted}")
+    return Problems([found[name] for name in sorted(found)], conflicting)
 
 
 def _extras(requirement: str) -> list[str]:
@@ -81,11 +96,20 @@ def _extras(requirement: str) -> list[str]:
         return []
 
 
-def check(pinned: PinnedList, layout: Layout, selection: Selection | None = None) -> None:
-    """Refuse an installation that lacks something; only for lists that have to be complete.
+def check(pinned: PinnedList, layout: Layout, selection: Selection | None = None, *, strict: bool) -> None:
+    """Refuse an installation that lacks something, and warn of versions that do not fit; only for complete lists.
 
     Raises:
         IncompleteLockError: Something is needed that the list doesn't have.
+        ConflictingPinsError: Versions don't fit together, and `strict` is set.
     """
-    if pinned.complete and (found := missing(read(layout), pinned.applicable, selection or Selection())):
-        raise IncompleteLockError(pinned.file, found)
+    if not pinned.complete:
+        return
+    missing, conflicting = problems(read(layout), pinned.applicable, selection or Selection())
+    if missing:
+        raise IncompleteLockError(pinned.file, missing)
+    if conflicting and strict:
+        raise ConflictingPinsError(pinned.file, conflicting)
+    if conflicting:
+        more = f"; and {len(conflicting) - _NAMED} more" * (len(conflicting) > _NAMED)
+        console.warn(f"{pinned.file} has versions that don't fit together: {'; '.join(conflicting[:_NAMED])}{more}")

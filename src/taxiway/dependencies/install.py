@@ -20,12 +20,28 @@ from taxiway.layout import Layout, wheelhouse
 
 
 def apply(
-    changes: Changes, wanted: State, pinned: PinnedList | None, installer: Installer, house: Wheelhouse | None = None
+    changes: Changes,
+    wanted: State,
+    pinned: PinnedList | None,
+    installer: Installer,
+    house: Wheelhouse | None = None,
+    *,
+    strict: bool = False,
 ) -> None:
     """Carry out changes, and remember what is installed then; after a failure the next build starts from scratch.
 
+    Args:
+        changes: What has to change.
+        wanted: What will be installed.
+        pinned: What is asked for.
+        installer: The installer.
+        house: The source's wheelhouse.
+        strict: Refuse versions that don't fit together.
+
     Raises:
         DependenciesError: The installer refused or failed.
+        IncompleteLockError: The list lacks something.
+        ConflictingPinsError: Its versions don't fit together.
     """
     layout = installer.layout
     known = Path(layout.dependencies).exists()
@@ -43,7 +59,7 @@ def apply(
     finish.finish((found for found in records.distributions(layout) if found.metadata not in before), layout)
     Path(layout.app_root, ".lock").unlink(missing_ok=True)  # uv's
     if pinned:
-        check.check(pinned, layout)
+        check.check(pinned, layout, strict=strict)
     state.write(wanted, layout)
 
 
