@@ -180,6 +180,8 @@ def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:
         say(f"dependencies from {plan.requirements}, {'with' if plan.require_hashes else 'without'} hashes ({origin})")
     if plan.project_file:
         say(f"installs the project itself, in place ({plan.project_file})")
+    elif "project" in plan.origins:
+        say(f"doesn't install the project itself: {plan.origins['project']}")
     if plan.processes:
         names = ", ".join((processes.WEB, *dict(plan.processes)))
         say(f"process types {names}; a container runs web, or what TAXIWAY_PROCESS names")
@@ -234,6 +236,8 @@ def _install_dependencies(
     house = wheelhouse.find(Path(layout.source))
     if house and (lacking := wheelhouse.missing(house, requirements)):
         raise WheelhouseError(str(house.path), lacking)
+    if not house:
+        install.check_back_ends(requirements, layout, strict=settings.strict)
     with _Step(f"Installing the dependencies ({changes})"), tempfile.TemporaryDirectory() as private:
         if plan.unpinned:
             more = f" and {len(plan.unpinned) - _NAMED} more" * (len(plan.unpinned) > _NAMED)

@@ -544,6 +544,21 @@ class UnpinnedError(TaxiwayError):
         )
 
 
+class UnlockedBackEndError(TaxiwayError):
+    """A build back end of the project itself that isn't among the builder image's locked wheels, where `strict` is set."""
+
+    code = "unlocked-build-back-end"
+    exit_status = 4
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        super().__init__(
+            "What builds the project itself isn't in the builder image in that version, so any version of the index would run, "
+            f"which strict refuses:{_listing(_some(lines))}\n\n"
+            "Allow the builder image's version in [build-system] requires (its /opt/taxiway/wheelhouse/backends.txt).\n"
+            "Or commit a wheelhouse (taxiway wheels), or set install-pyproject = false or strict = false in [tool.taxiway]."
+        )
+
+
 class DependenciesError(TaxiwayError):
     """The installer refused or failed."""
 

@@ -102,7 +102,8 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         collectstatic=facts.django is not None and settings.collectstatic,
         static=settings.static,
         origins={"app": choice.origin, "server": server_origin}
-        | ({"dependencies": facts.dependencies.origin} if facts.dependencies else {}),
+        | ({"dependencies": facts.dependencies.origin} if facts.dependencies else {})
+        | ({"project": facts.project_passed_over} if facts.project_passed_over else {}),
         passed_over=choice.passed_over,
         processes=tuple((process.name, process.command) for process in facts.processes if process.name != procfile.WEB),
         locks_passed_over=facts.dependencies.passed_over if facts.dependencies else (),

@@ -334,26 +334,48 @@ def main():
 """
 
 
-@pytest.mark.parametrize(
-    ("backend", "module", "layout"), [("setuptools>=61", "setuptools.build_meta", "src"), ("hatchling", "hatchling.build", ".")]
-)
-def test_project_is_installed_in_place(tmp_path: Path, backend: str, module: str, layout: str) -> None:
-    """Without a network: its console script is there, its templates too, once; no path of the build stays behind."""
+# Build back ends that the builder image has: what requires them, which object is theirs, where their package lies; the installer.
+BACK_ENDS = {
+    "setuptools": ("setuptools>=61", "setuptools.build_meta", "src", "uv"),
+    "hatchling": ("hatchling", "hatchling.build", ".", "uv"),
+    "flit": ("flit_core>=3.4,<5", "flit_core.buildapi", ".", "uv"),
+    "pdm": ("pdm-backend", "pdm.backend", "src", "uv"),
+    "poetry": ("poetry-core>=2,<3", "poetry.core.masonry.api", "src", "uv"),
+    "uv": ("uv_build>=0.8", "uv_build", "src", "uv"),
+    "uv-pip": ("uv_build>=0.8", "uv_build", "src", "pip"),
+}
+IN_PLACE = """
+for case in $CASES; do
+  rm -rf /tmp/src /opt/app-root/src/* && cp -r "/in/$case" /tmp/src
+  echo "=== $case"
+  (. "/in/$case.variables"; /usr/libexec/s2i/assemble) && (cd / && echo PLACE $(night-flight) &&
+  echo ANSWER $(python -c 'import night_flight as n; print(n.application({}, lambda *_: None))') &&
+  grep -rl --include=direct_url.json -e file: /opt/app-root/lib; find /opt/app-root -name page.html; taxiway verify --files)
+done
+"""
+
+
+def test_project_is_installed_in_place(tmp_path: Path) -> None:
+    """By each back end, without a network: its console script is there, its templates too, once; no path of the build is left."""
     tmp_path.chmod(0o755)
-    package = tmp_path / layout / "night_flight"
-    (package / "templates").mkdir(parents=True)
-    (package / "templates" / "page.html").write_text("a page")
-    (package / "__init__.py").write_text(PACKAGE)
-    (tmp_path / "pyproject.toml").write_text(PROJECT.format(backend=backend, module=module))
-    (tmp_path / "wsgi.py").write_text("from night_flight import application\n")
-    script = (
-        "cp -r /in /tmp/src && /usr/libexec/s2i/assemble && cd / && echo PLACE $(night-flight) && "
-        "echo ANSWER $(python -c 'import night_flight as n; print(n.application({}, lambda *_: None))') && "
-        "grep -rl --include=direct_url.json -e file: /opt/app-root/lib; find /opt/app-root -name page.html; "
-        "taxiway verify --files"
-    )
-    log = podman("run", "--rm", "--network=none", f"--volume={tmp_path}:/in:ro", BUILDER, "bash", "-c", f"({script}) 2>&1").text
-    place = "/".join(filter(lambda part: part != ".", ["/opt/app-root/src", layout, "night_flight"]))
-    assert "installs the project itself, in place (pyproject.toml)" in log
-    assert f"PLACE {place}\nANSWER [b'a page']\n{place}/templates/page.html\n" in log, log
-    assert "have the files that were installed" in log
+    for case, (backend, module, layout, tool) in BACK_ENDS.items():
+        top = tmp_path / case
+        (package := top / layout / "night_flight").mkdir(parents=True)
+        (package / "templates").mkdir()
+        (package / "templates" / "page.html").write_text("a page")
+        (package / "__init__.py").write_text(f'"""By {case}."""\n{PACKAGE}')
+        description = 'description = "A project"\n' if case == "flit" else ""
+        text = PROJECT.format(backend=backend, module=module).replace('version = "1.2"\n', f'version = "1.2"\n{description}')
+        (top / "pyproject.toml").write_text(text)
+        (top / "wsgi.py").write_text("from night_flight import application\n")
+        (tmp_path / f"{case}.variables").write_text(f"export TAXIWAY_INSTALLER={tool} TAXIWAY_STRICT=1\n")
+    options = ["--rm", "--network=none", f"--volume={tmp_path}:/in:ro", f"--env=CASES={' '.join(BACK_ENDS)}"]
+    log = podman("run", *options, BUILDER, "bash", "-c", f"({IN_PLACE}) 2>&1").text
+    attempts = dict(part.split("\n", 1) for part in log.split("=== ")[1:])
+    assert list(attempts) == list(BACK_ENDS)
+    for case, attempt in attempts.items():
+        place = "/".join(filter(lambda part: part != ".", ["/opt/app-root/src", BACK_ENDS[case][2], "night_flight"]))
+        assert "installs the project itself, in place (pyproject.toml)" in attempt, attempt
+        assert f"PLACE {place}\nANSWER [b'a page']\n{place}/templates/page.html\n" in attempt, attempt
+        assert "have the files that were installed" in attempt, attempt
+    assert "warning:" not in log

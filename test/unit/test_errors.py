@@ -60,6 +60,7 @@ STATUSES = {
     "server-missing": 4,
     "system-packages-missing": 4,
     "unknown-group": 4,
+    "unlocked-build-back-end": 4,
     "wheelhouse-incomplete": 4,
     "environment-file-failed": 5,
     "hook-failed": 5,

@@ -13,7 +13,7 @@ from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.dependencies.state import Changes
-from taxiway.errors import DependenciesError, ServerMissingError
+from taxiway.errors import DependenciesError, ServerMissingError, UnlockedBackEndError
 from taxiway.layout import Layout
 from taxiway.process import Result
 
@@ -357,6 +357,36 @@ def test_server_packages() -> None:
     ]
     with pytest.raises(ServerMissingError, match="The server whitenoise isn't installed in here"):
         install.server_packages(["gunicorn", "whitenoise"], "here")
+
+
+@pytest.mark.parametrize(
+    ("system", "found"),
+    [
+        ("[build-system]\nrequires = ['hatchling>=1', 'editables; python_version < \"3\"']\n", []),
+        ("[tool.setuptools]\n", ["setuptools (pyproject.toml line 1)"]),  # the default of PEP 518
+        ("[build-system]\nrequires = ['hatchling<1']\n", ["hatchling<1 (pyproject.toml line 1)"]),
+        (
+            "[build-system]\nrequires = ['maturin', 'numpy>=2']\n",
+            ["maturin (pyproject.toml line 1)", "numpy>=2 (pyproject.toml line 1)"],
+        ),
+    ],
+)
+def test_back_ends_that_nothing_pins(
+    tree: Tree, house: str, capsys: pytest.CaptureFixture[str], system: str, found: list[str]
+) -> None:
+    """A warning, or the end under strict; only what the source itself builds counts."""
+    Path(house, "hatchling-1.27.0-py3-none-any.whl").touch()
+    where = layout(tree({"src/pyproject.toml": system}))
+    asked = pinned(pin("flask"), Pin(name="x", requirement="-e .", file="pyproject.toml", line=1, url=".", editable=True))
+    install.check_back_ends(asked, where, strict=False)
+    told = capsys.readouterr().err
+    assert all(line in told for line in found)
+    assert bool(told) is bool(found)
+    if found:
+        with pytest.raises(UnlockedBackEndError) as caught:
+            install.check_back_ends(asked, where, strict=True)
+        assert str(caught.value).count("\n  ") == len(found)
+    install.check_back_ends(None, where, strict=True)
 
 
 def test_server_packages_without_a_wheelhouse(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from trees import Tree
 
+from taxiway import detect
 from taxiway.dependencies import formats, project
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.dependencies.project import Project
@@ -24,7 +25,7 @@ def look(files: dict[str, str], tree: Tree, **variables: str) -> Project | None:
         ({"pyproject.toml": NAMED, "src/a/__init__.py": "", "b/__init__.py": ""}, "pyproject.toml", "night-flight"),
         ({"pyproject.toml": NAMED, "a/__init__.py": "", "tests/__init__.py": ""}, "pyproject.toml", "night-flight"),
         ({"pyproject.toml": NAMED + "[tool.setuptools]\npackages = ['a', 'b']\n"}, "pyproject.toml", "night-flight"),
-        ({"pyproject.toml": "[tool.poetry]\nname = 'a'\n"}, "pyproject.toml", "a"),
+        ({"pyproject.toml": "[tool.poetry]\nname = 'a'\n", "a/__init__.py": ""}, "pyproject.toml", "a"),
         ({"pyproject.toml": NAMED + "[tool.uv]\npackage = true\n"}, "pyproject.toml", "night-flight"),
         ({"setup.py": ""}, "setup.py", ""),
         ({"setup.py": "", "setup.cfg": "[metadata]\nname = a.b\n"}, "setup.py", "a-b"),
@@ -54,25 +55,54 @@ def test_project_that_says_that_it_needs_nothing(tree: Tree, text: str, *, nothi
     assert found.needs_nothing is nothing
 
 
+REFUSED = "pyproject.toml has no [build-system], and setuptools, the default, wants one package at the top, or all in src; found "
+SAYS = "its tool's table in pyproject.toml says so"
+
+
 @pytest.mark.parametrize(
-    "files",
+    ("files", "why"),
     [
-        {},
-        {"pyproject.toml": "[tool.ruff]\n", "a/__init__.py": ""},
-        {"setup.cfg": "[flake8]\nmax-line-length = 100\n"},
-        {"setup.cfg": "no configuration"},
+        ({}, ""),
+        ({"pyproject.toml": "[tool.ruff]\n", "a/__init__.py": ""}, ""),
+        ({"setup.cfg": "[flake8]\nmax-line-length = 100\n"}, ""),
+        ({"setup.cfg": "no configuration"}, ""),
         # setuptools would refuse these, so that most applications of uv couldn't be built.
-        {"pyproject.toml": NAMED, "a/__init__.py": "", "b/__init__.py": ""},
-        {"pyproject.toml": NAMED, "app.py": ""},
-        {"pyproject.toml": NAMED, "a/__init__.py": "", "uv.lock": ""},
+        ({"pyproject.toml": NAMED, "a/__init__.py": "", "b/__init__.py": ""}, REFUSED + "a, b"),
+        ({"pyproject.toml": NAMED, "app.py": ""}, REFUSED + "none"),
+        ({"pyproject.toml": NAMED, "manage.py": "", "shop/__init__.py": "", "polls/__init__.py": ""}, REFUSED + "polls, shop"),
+        ({"pyproject.toml": "[tool.poetry]\nname = 'a'\n", "a.py": ""}, REFUSED + "none"),
+        (
+            {"pyproject.toml": NAMED, "a/__init__.py": "", "uv.lock": ""},
+            "pyproject.toml has no [build-system], and then uv doesn't install it either",
+        ),
         # Their tools say so.
-        {"pyproject.toml": "[tool.poetry]\nname = 'a'\npackage-mode = false\n" + SYSTEM},
-        {"pyproject.toml": NAMED + SYSTEM + "[tool.uv]\npackage = false\n"},
-        {"pyproject.toml": NAMED + SYSTEM + "[tool.pdm]\ndistribution = false\n", "setup.py": ""},
+        ({"pyproject.toml": "[tool.poetry]\nname = 'a'\npackage-mode = false\n" + SYSTEM}, SAYS),
+        ({"pyproject.toml": NAMED + SYSTEM + "[tool.uv]\npackage = false\n"}, SAYS),
+        ({"pyproject.toml": NAMED + SYSTEM + "[tool.pdm]\ndistribution = false\n", "setup.py": ""}, SAYS),
     ],
 )
-def test_no_project(tree: Tree, files: dict[str, str]) -> None:
+def test_no_project(tree: Tree, files: dict[str, str], why: str) -> None:
     assert look(files, tree) is None
+    assert project.passed_over(tree(files), resolve(environ={}, project={})) == (why, ())
+    off = resolve(environ={"DISABLE_PYPROJECT_TOML_PROCESSING": "1"}, project={})
+    assert project.passed_over(tree(files), off) == ("", ())
+
+
+@pytest.mark.parametrize(
+    ("more", "warned"),
+    [
+        ("[project.scripts]\nfly = 'a:b'\nland = 'a:c'\n", True),
+        ("[project.scripts]\nfly = 'a:b'\n[tool.uv]\npackage = false\n", False),
+        ("", False),
+    ],
+)
+def test_scripts_that_are_missing_are_warned_about(tree: Tree, more: str, *, warned: bool) -> None:
+    source = tree({"pyproject.toml": NAMED + more, "a/__init__.py": "", "b/__init__.py": "", "wsgi.py": ""})
+    facts = detect.look(source, resolve(environ={}, project={}))
+    assert facts.project_passed_over
+    assert any(
+        w.startswith("The console scripts fly, land aren't there, because pyproject.toml has no") for w in facts.warnings
+    ) is (warned)
 
 
 @pytest.mark.parametrize(

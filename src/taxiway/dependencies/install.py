@@ -8,6 +8,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from taxiway import console
 from taxiway.dependencies import check, finish, project, records, state
 from taxiway.dependencies.explain import explain
 from taxiway.dependencies.formats import pyproject
@@ -15,7 +16,7 @@ from taxiway.dependencies.installer import Installer, is_checked_by_itself, line
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.dependencies.state import Changes, State
 from taxiway.dependencies.wheelhouse import Wheelhouse
-from taxiway.errors import DependenciesError, ServerMissingError
+from taxiway.errors import DependenciesError, ServerMissingError, UnlockedBackEndError
 from taxiway.layout import Layout, wheelhouse
 
 
@@ -77,13 +78,38 @@ def _install(pins: Sequence[Pin], pinned: PinnedList, installer: Installer, hous
         if not group:
             continue
         own = wheelhouse()
-        if no_deps and own and all(project.can_be_built_with(own, pin, installer.layout) for pin in group):
+        if (
+            no_deps
+            and own
+            and all(project.is_built(pin, installer.layout) and not project.lacking(own, pin, installer.layout) for pin in group)
+        ):
             installer, options = replace(installer, offline=own), []
         try:
             lines = [*options, *lines_of(group, house.built if house else {})]
             installer.install(lines, no_deps=no_deps, require_hashes=require_hashes)
         except DependenciesError as error:
             raise error.about(explain(error.output, pinned)) from None
+
+
+def check_back_ends(pinned: PinnedList | None, layout: Layout, *, strict: bool) -> None:
+    """Warn of build back ends of the source's own directories that neither a lock nor the builder image pins.
+
+    Raises:
+        UnlockedBackEndError: There are some, and `strict` is set.
+    """
+    own = wheelhouse()
+    found = [
+        f"{requirement} ({pin.origin if pin.url in {'.', './'} else pin.url})"
+        for pin in (pinned.applicable if pinned and own else ())
+        for requirement in project.lacking(own or "", pin, layout)
+    ]
+    if found and strict:
+        raise UnlockedBackEndError(found)
+    if found:
+        console.warn(
+            f"Not in the builder image in that version, so that the index decides what builds the project: {', '.join(found)}. "
+            "See docs/dependencies.md"
+        )
 
 
 def remove(names: Collection[str], layout: Layout) -> bool:

@@ -57,7 +57,7 @@ def look(source: Path, settings: Settings) -> Project | None:
     if pyproject.is_file():
         document = read_toml(pyproject, source)
         data = document.data
-        if settings.install_pyproject and is_project(data, packages(source), has_lock=(source / "uv.lock").is_file()):
+        if settings.install_pyproject and _passed_over(data, source) is None:
             table = data.get("project", {})
             nothing = "name" in table and not table.get("dependencies") and "dependencies" not in table.get("dynamic", ())
             return Project(file=pyproject.name, name=_name(data), needs_nothing=nothing)
@@ -87,8 +87,8 @@ def is_package(data: Mapping[str, Any]) -> bool | None:
     return next((answer for answer in told if isinstance(answer, bool)), None)
 
 
-def is_project(data: Mapping[str, Any], found: Sequence[str], *, has_lock: bool) -> bool:
-    """Tell whether a pyproject.toml describes something that can be installed; pure.
+def why_not(data: Mapping[str, Any], found: Sequence[str], *, has_lock: bool) -> str | None:
+    """Tell why what a pyproject.toml describes isn't installed: None if it is, empty if it describes nothing; pure.
 
     Args:
         data: The file.
@@ -96,13 +96,40 @@ def is_project(data: Mapping[str, Any], found: Sequence[str], *, has_lock: bool)
         has_lock: Whether there is a uv.lock; for uv a project without `[build-system]` isn't installed.
     """
     if (told := is_package(data)) is not None:
-        return told
+        return None if told else "its tool's table in pyproject.toml says so"
     if "build-system" in data:
-        return True
-    if data.get("tool", {}).get("poetry", {}).get("name"):
-        return True
-    # Without a build system it is setuptools', which refuses several packages at the top, as most web applications have.
-    return "name" in data.get("project", {}) and not has_lock and (len(found) == 1 or "setuptools" in data.get("tool", {}))
+        return None
+    if not _name(data):
+        return ""
+    if has_lock:
+        return "pyproject.toml has no [build-system], and then uv doesn't install it either"
+    # Without a build system it is setuptools' (PEP 517), which refuses several packages at the top, as most applications have.
+    if len(found) == 1 or "setuptools" in data.get("tool", {}):
+        return None
+    return (
+        "pyproject.toml has no [build-system], and setuptools, the default, wants one package at the top, or all in src; "
+        f"found {', '.join(found) or 'none'}"
+    )
+
+
+def passed_over(source: Path, settings: Settings) -> tuple[str, tuple[str, ...]]:
+    """Tell why a source that describes a project isn't installed, and its console scripts, if it should have some.
+
+    Raises:
+        BadLockError: pyproject.toml isn't TOML.
+    """
+    pyproject = source / "pyproject.toml"
+    if not pyproject.is_file() or not settings.install_pyproject or look(source, settings):
+        return "", ()
+    data = read_toml(pyproject, source).data
+    tables = data.get("project", {}), data.get("tool", {}).get("poetry", {})
+    # Who said that it is no package knows it.
+    scripts = [name for table in tables for name in table.get("scripts", {}) if is_package(data) is None]
+    return _passed_over(data, source) or "", tuple(scripts)
+
+
+def _passed_over(data: Mapping[str, Any], source: Path) -> str | None:
+    return why_not(data, packages(source), has_lock=(source / "uv.lock").is_file())
 
 
 def _name(data: Mapping[str, Any]) -> str:
@@ -138,18 +165,25 @@ def add(project: Project | None, pinned: PinnedList | None) -> PinnedList | None
     return PinnedList(**{**vars(pinned), "pins": (*others, pin)})
 
 
-def can_be_built_with(house: str, pin: Pin, layout: Layout) -> bool:
-    """Tell whether a directory of wheels has all that building a directory of the source needs, so that no index is asked."""
+def lacking(house: str, pin: Pin, layout: Layout) -> list[str]:
+    """List what building a directory of the source needs (PEP 518) but wheels in a directory don't provide."""
     top = Path(layout.source, pin.url or "")
-    if not pin.is_local or not top.is_dir():
-        return False
+    if not is_built(pin, layout):
+        return []
     wheels = dict(parse_wheel_filename(path.name)[:2] for path in Path(house).glob("*.whl"))
     try:
         data = read_toml(top / "pyproject.toml", top).data if (top / "pyproject.toml").is_file() else {}
         lines = data.get("build-system", {}).get("requires", ["setuptools"])  # the default of PEP 518
         requires = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate()]
-    except (BadLockError, InvalidRequirement):
-        return False  # the installer says what is wrong
-    return all(
-        (v := wheels.get(canonicalize_name(r.name))) is not None and r.specifier.contains(v, prereleases=True) for r in requires
-    )
+    except (BadLockError, InvalidRequirement) as error:
+        return [str(error)]  # the installer says what is wrong
+    return [
+        str(r)
+        for r in requires
+        if (v := wheels.get(canonicalize_name(r.name))) is None or not r.specifier.contains(v, prereleases=True)
+    ]
+
+
+def is_built(pin: Pin, layout: Layout) -> bool:
+    """Tell whether a pin is a directory of the source, which its own build back end makes installable."""
+    return pin.is_local and Path(layout.source, pin.url or "").is_dir()

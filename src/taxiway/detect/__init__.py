@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from taxiway.configuration import read_project
-from taxiway.dependencies import formats
+from taxiway.dependencies import formats, project
 from taxiway.dependencies.formats import Dependencies
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import declared, django, entry_points, procfile
@@ -49,6 +49,8 @@ class AppFacts:
     """What looks like an application, but can't be started."""
     notebooks: tuple[str, ...]
     warnings: tuple[str, ...]
+    project_passed_over: str = ""
+    """Why the source, which describes a project of its own, isn't installed as one."""
 
     @property
     def requirements(self) -> PinnedList | None:
@@ -112,6 +114,12 @@ def look(source: Path, settings: Settings) -> AppFacts:
         seen = _below(home) or seen
         home = seen.modules.home
     dependencies = formats.look(source, home, settings)
+    why_not, scripts = project.passed_over(source, settings)
+    warnings = [*_hidden(seen.modules, dependencies.pinned if dependencies else None)]
+    if scripts:
+        warnings.append(
+            f"The console scripts {', '.join(scripts)} aren't there, because {why_not}. docs/dependencies.md tells more."
+        )
     first, *rest = seen.found.tiers
     return AppFacts(
         home=home.relative_to(source).as_posix(),
@@ -127,7 +135,8 @@ def look(source: Path, settings: Settings) -> AppFacts:
         aside=tuple(sorted(p.name for p in home.iterdir() if p.is_dir() and p.name in ASIDE)),
         rejected=seen.found.rejected,
         notebooks=tuple(sorted(path.name for path in home.glob("*.ipynb"))),
-        warnings=tuple(_hidden(seen.modules, dependencies.pinned if dependencies else None)),
+        warnings=tuple(warnings),
+        project_passed_over=why_not,
     )
 
 
