@@ -31,6 +31,8 @@ def main() -> None:
             taxiway(prog_name="taxiway")
     except TaxiwayError as error:
         console.error(str(error), error.code)
+        if console.is_json():
+            console.data_as_json({"error": {"code": error.code, "exit_status": error.exit_status, "message": str(error)}})
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(130)

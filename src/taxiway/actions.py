@@ -9,6 +9,7 @@ wrote, and neither the launch plan nor the environment files.
 
 import os
 from collections.abc import Mapping
+from typing import NoReturn
 
 from taxiway import console, hooks, probes
 from taxiway.errors import CommandFailedError
@@ -17,8 +18,8 @@ from taxiway.layout import Layout
 _PROBES = ("alive", "ready")
 
 
-def act(name: str, environ: Mapping[str, str]) -> None:
-    """Run an action; comes back where there was no program to become.
+def act(name: str, environ: Mapping[str, str]) -> str:
+    """Run an action; comes back where there was no program to become, with the server's answer or why nothing was done.
 
     Args:
         name: `setup`, `migrate`, `verify`, `alive` or `ready`.
@@ -31,25 +32,29 @@ def act(name: str, environ: Mapping[str, str]) -> None:
     layout = Layout.from_environ(environ)
     hook = hooks.find(layout.source, name)
     if name in _PROBES and hook is None:
-        console.say(f"{name}: {probes.ask(name, environ)}")
-        return
+        answer = probes.ask(name, environ)
+        console.say(f"{name}: {answer}")
+        return answer
     if name in {"setup", "verify"} and hook is None:
-        console.step(f"There is no hook {name}: nothing to do")
-        return
+        return _nothing(f"There is no hook {name}")
     from taxiway import launch_plan, migrations, start  # noqa: PLC0415  # not for a probe
 
     plan = launch_plan.read(layout.launch_plan)
     running = probes.target(environ)
     launch = start.look(plan, {"port": running.port} if running and running.port else {}, environ, layout)
     if hook:
-        _become((hook,), hooks.environment(hook, launch.environ, layout.source), layout.source)
-    elif plan.framework == "django":
-        _become(migrations.command(launch), {**launch.environ, "TAXIWAY_PHASE": name}, launch.home)
-    else:
-        console.step("There is no hook migrate, and the application isn't Django's: nothing to do")
+        return _become((hook,), hooks.environment(hook, launch.environ, layout.source), layout.source)
+    if plan.framework == "django":
+        return _become(migrations.command(launch), {**launch.environ, "TAXIWAY_PHASE": name}, launch.home)
+    return _nothing("There is no hook migrate, and the application isn't Django's")
 
 
-def _become(argv: tuple[str, ...], environ: Mapping[str, str], directory: str) -> None:
+def _nothing(reason: str) -> str:
+    console.step(f"{reason}: nothing to do")
+    return reason
+
+
+def _become(argv: tuple[str, ...], environ: Mapping[str, str], directory: str) -> NoReturn:
     os.chdir(directory)
     try:
         os.execve(argv[0], argv, environ)  # noqa: S606  # it gets the signals, and its exit status is the answer

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
@@ -52,7 +51,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     given = read_credentials(settings.credentials, upload, environ)
     _install_source(upload, layout, keep_git=settings.keep_git)
     has_hooks = hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
-    with _Step("Looking at the application"):
+    with console.step("Looking at the application"):
         settings = resolve_settings(environ, Path(layout.source))
         project, project_origin = read_project(Path(layout.source))
         declared = variables.declared(project, project_origin)
@@ -75,7 +74,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         is_touched = looked.result() or has_hooks
     plan = settle(plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout))
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
-        with _Step(f"Installing the server {plan.server} ({plan.origins['server']})"):
+        with console.step(f"Installing the server {plan.server} ({plan.origins['server']})"):
             install_servers(missing, layout, env)
             is_touched = True
     if plan.interface == COMMAND and (program := application.missing_program(plan.app, env["PATH"])):
@@ -86,10 +85,10 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     launch = _launch_plan(plan, inspection, layout, project, project_origin)
     with ThreadPoolExecutor(1) as beside:
         compressed = beside.submit(static_files.compress, [path for _, path in launch.static], Path(layout.static_variants))
-        with _Step("Compiling to bytecode"):
+        with console.step("Compiling to bytecode"):
             bytecode.compile_application(layout, env, since_s=compiled_s if is_touched else None)
         if launch.static:
-            with _Step("Compressing the static files") as step:
+            with console.step("Compressing the static files") as step:
                 step.result = compressed.result()
     _clean_up(given, layout)
     _finish(launch, layout, is_touched=is_touched)
@@ -102,7 +101,7 @@ def assemble_in_image(environ: Mapping[str, str]) -> None:
 
 def _finish(launch: LaunchPlan, layout: Layout, *, is_touched: bool) -> None:
     """Write the launch plan last of all, as the next build asks what changed after it."""
-    with _Step("Opening the files to group 0") as step:
+    with console.step("Opening the files to group 0") as step:
         changed = permissions.open_to_group(Path(layout.app_root), *[layout.packages] * (not is_touched))
         step.result = f"{changed} changed"
     launch_plan.write(launch, layout.launch_plan)
@@ -121,7 +120,7 @@ def read_credentials(directory: str, source: Path, environ: Mapping[str, str]) -
 
 
 def _install_source(upload: Path, layout: Layout, *, keep_git: bool) -> None:
-    with _Step("Installing the source") as step:
+    with console.step("Installing the source") as step:
         step.result = f"{source.install(upload, Path(layout.source), keep_git=keep_git)} files"
 
 
@@ -129,7 +128,7 @@ def _clean_up(given: Credentials, layout: Layout) -> None:
     """Remove what was for the build alone; a credential in what was written ends the build."""
     wheelhouse.remove(Path(layout.source))
     if given.secrets:
-        with _Step("Looking for credentials in what was written") as step:
+        with console.step("Looking for credentials in what was written") as step:
             step.result = f"none in {credentials.check(given.secrets, layout, given.since_s)} files"
 
 
@@ -144,7 +143,7 @@ def install_servers(names: Sequence[str], layout: Layout, env: Mapping[str, str]
 def _install_pip(origin: str, layout: Layout, env: Mapping[str, str]) -> None:
     """Install what the application has no own version of: pip as the image's Python brings it, the others from its wheels."""
     missing = [name for name in ("pip", "setuptools", "wheel") if not install.installed_version(name, layout)]
-    with _Step(f"Installing {', '.join(missing) or 'nothing'} of the builder image ({origin})"):
+    with console.step(f"Installing {', '.join(missing) or 'nothing'} of the builder image ({origin})"):
         if "pip" in missing:
             argv = [layout.python, "-m", "ensurepip", "--default-pip"]
             result = run(argv, env=env, cwd=layout.source)
@@ -238,7 +237,7 @@ def _install_dependencies(
         raise WheelhouseError(str(house.path), lacking)
     if not house:
         install.check_back_ends(requirements, layout, strict=settings.strict)
-    with _Step(f"Installing the dependencies ({changes})"), tempfile.TemporaryDirectory() as private:
+    with console.step(f"Installing the dependencies ({changes})"), tempfile.TemporaryDirectory() as private:
         if plan.unpinned:
             more = f" and {len(plan.unpinned) - _NAMED} more" * (len(plan.unpinned) > _NAMED)
             console.warn(
@@ -249,7 +248,7 @@ def _install_dependencies(
         tool = Installer(name=settings.installer, layout=layout, environ=environ, private=private)
         install.apply(changes, wanted, requirements, tool, house, strict=settings.strict)
     if wanted.pins:
-        with _Step("Compiling the dependencies to bytecode"):  # before anything is imported from them
+        with console.step("Compiling the dependencies to bytecode"):  # before anything is imported from them
             bytecode.compile_dependencies(layout, env, since_s=compiled_s)
     return time.time()
 
@@ -263,7 +262,7 @@ def _import(
         if facts.django is None or not facts.django.apps:
             return application.Inspection(interface=plan.interface)
         served = replace(plan, app=facts.django.apps[0].app)
-    with _Step(f"Importing {'the application' if served is plan else 'Django'} once") as step:
+    with console.step(f"Importing {'the application' if served is plan else 'Django'} once") as step:
         if stand_ins:
             console.detail(f"required only where it runs, with a value of the build's for now: {', '.join(stand_ins)}")
         inspection = application.inspect(served, layout, {**env, **stand_ins})
@@ -280,7 +279,7 @@ def _collect_static(
         raise CollectstaticError("settings that can't be loaded", inspection.error)
     if inspection.static_root and plan.collectstatic:
         if inspection.collected is None:
-            with _Step("Collecting Django's static files"):
+            with console.step("Collecting Django's static files"):
                 application.collect_static(plan, inspection, layout, env)
         else:
             console.step("Django's static files were collected with the import")
@@ -342,21 +341,3 @@ def _environment(environ: Mapping[str, str], layout: Layout, home: str) -> dict[
     declared = variables.declared(*read_project(Path(layout.source)))
     env = environment.resolve(environ, layout.source, environment.BUILD, declared)
     return environment.for_application(env, layout, home) | {"TAXIWAY_PHASE": "build"}
-
-
-class _Step:
-    """Announces a step, and what came of it and how long it took."""
-
-    def __init__(self, title: str) -> None:
-        self.title = title
-        self.result = ""
-
-    def __enter__(self) -> Self:
-        console.step(self.title)
-        self._started = time.monotonic()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is None:
-            seconds = f"{time.monotonic() - self._started:.1f} s"
-            console.detail(", ".join(filter(None, (self.result, seconds))))

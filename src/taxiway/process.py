@@ -1,5 +1,6 @@
 """Running other programs: echoed, with their output passed on as it comes, and its end kept for the error message."""
 
+import re
 import subprocess
 import threading
 from collections import deque
@@ -11,6 +12,8 @@ from taxiway import console
 from taxiway.errors import CommandFailedError
 
 _KEPT_LINES = 200
+# What programs write to move and color on a terminal: ECMA-48 control sequences, and operating system commands.
+_CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 _REST_S = 2.0  # for what a program that has ended left in the pipe
 
 
@@ -35,6 +38,7 @@ def run(
     cwd: str | Path,
     show: Callable[[str], bool] = lambda _: True,
     echo: bool = True,
+    brief: bool = False,
     capture: bool = True,
 ) -> Result:
     """Run a program; its stderr joins its stdout, because S2I keeps little of stderr for its report.
@@ -47,6 +51,7 @@ def run(
         cwd: Its working directory.
         show: Decides for each line of output whether it is printed.
         echo: Whether to print the command first.
+        brief: On a terminal, its last line of output only, in place of the one before; all of it with --verbose.
         capture: Whether its output comes through here; otherwise it has this process's stdout and stderr, for longer than
             this process is there.
 
@@ -74,9 +79,13 @@ def run(
             return
         with pipe:
             for raw in pipe:
-                line = raw.decode(errors="replace").rstrip()
+                line = plain(raw.decode(errors="replace"))
                 tail.append(line)
-                if show(line):
+                if not show(line):
+                    continue
+                if brief and console.is_live():
+                    console.status(line)
+                else:
                     console.say(f"       {line}")
 
     reader = threading.Thread(target=pass_on, daemon=True)
@@ -84,6 +93,11 @@ def run(
     process.wait()
     reader.join(_REST_S)  # longer only where a background process has the pipe
     return Result(process.returncode, "\n".join(tail.copy()))
+
+
+def plain(line: str) -> str:
+    """Return a line as it would stand there on a terminal in the end, without control characters; pure."""
+    return _CONTROL.sub("", line).rstrip().rpartition("\r")[2]
 
 
 def output(argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path) -> Result:

@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 from trees import Tree
 
-_PEERS = ("PORT", "WEB_CONCURRENCY", "GUNICORN_CMD_ARGS", "DISABLE_COLLECTSTATIC", "DJANGO_SETTINGS_MODULE", "BASH_ENV")
+from taxiway import console
+
+_PEERS = (
+    "NO_COLOR",
+    "FORCE_COLOR",
+    "CI",
+    "PORT",
+    "WEB_CONCURRENCY",
+    "GUNICORN_CMD_ARGS",
+    "DISABLE_COLLECTSTATIC",
+    "DJANGO_SETTINGS_MODULE",
+    "BASH_ENV",
+)
 _PREFIXES = ("TAXIWAY_", "WARPDRIVE_", "APP_", "PIP_", "UV_", "STI_")
 
 
@@ -40,6 +52,14 @@ def _same_umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(autouse=True)
+def _plain_console() -> Iterator[None]:
+    """Forget --quiet and the like of a command line that a test called."""
+    console.configure()
+    yield
+    console.configure()
 
 
 @pytest.fixture

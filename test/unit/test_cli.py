@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from trees import Tree
 
-from taxiway import __version__
+from taxiway import __version__, console
 from taxiway.__main__ import main
 from taxiway.cli import taxiway
 from taxiway.errors import BadEnvTableError, NoEntryPointError, NoSourceError
@@ -59,10 +59,50 @@ def output(result: Result) -> str:
 
 
 def test_commands(run: Run) -> None:
-    assert list(COMMANDS) == taxiway.list_commands(click.Context(taxiway))
+    assert sorted(COMMANDS) == sorted(taxiway.list_commands(click.Context(taxiway)))
     text = output(run("--help"))
     assert all(f"\n  {name} " in text for name in COMMANDS)
     assert "taxiway plan" in text
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("plan", "APP", "--json"), ("--json", "plan", "APP"), ("--quiet", "plan", "--json", "APP"), ("plan", "APP", "-q", "--json")],
+)
+def test_options_before_and_after_the_name(run: Run, words: tuple[str, ...]) -> None:
+    arguments = [str(APPS / "plain-wsgi") if word == "APP" else word for word in words]
+    assert json.loads(output(run(*arguments)))["app"] == "wsgi:application"
+
+
+@pytest.mark.parametrize(
+    ("words", "level", "as_json"),
+    [
+        ((), console.NORMAL, False),
+        (("-q",), console.QUIET, False),
+        (("-v", "--json"), console.VERBOSE, True),
+        (("--json", "-q"), console.QUIET, True),
+    ],
+)
+def test_options_of_all_commands(run: Run, words: tuple[str, ...], *, level: int, as_json: bool) -> None:
+    """Each command takes them, and none of the call before is left."""
+    output(run("-v", "--json", "settings", str(APPS / "plain-wsgi")))
+    for arguments in ((*words, "settings"), ("settings", *words)):
+        output(run(*arguments, str(APPS / "plain-wsgi")))
+        assert (console.level(), console.is_json()) == (level, as_json)
+
+
+def test_json_of_a_command_without_data(run: Run) -> None:
+    result = run("--json", "start")
+    assert result.exit_code == 2
+    assert "taxiway start has no data to write as JSON." in result.output
+
+
+def test_help_is_in_groups(run: Run) -> None:
+    text = output(run("--help"))
+    headings = [line for line in text.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings[0] == "Options:"
+    assert len(headings) > 4
+    assert text.index("Run:") < text.index("  start ") < text.index("Images:")
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
@@ -314,6 +354,31 @@ def test_exit_statuses(
     assert written.startswith("error: ")
     assert written.endswith(f"\n\n[{code}]\n")
     assert "Traceback" not in written
+
+
+def test_an_error_as_json(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whoever reads stdout gets an object in any case."""
+    assert started(monkeypatch, "plan", str(APPS / "must-fail-no-app"), "--json") == 3
+    written = capsys.readouterr()
+    found = json.loads(written.out)["error"]
+    assert (found["code"], found["exit_status"]) == ("no-entry-point", 3)
+    assert found["message"] in written.err
+
+
+@pytest.mark.parametrize(
+    ("words", "data"),
+    [
+        (("ready",), {"ready": True, "answer": "HTTP/1.1 200 OK"}),
+        (("verify", "--files"), {"packages": 0, "differences": []}),
+    ],
+)
+def test_data_of_actions(
+    *, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, words: tuple[str, ...], data: object
+) -> None:
+    monkeypatch.setattr("taxiway.probes.ask", lambda *_: "HTTP/1.1 200 OK")
+    result = run(*words, "--json", APP_ROOT=str(tmp_path))
+    assert json.loads(result.stdout) == data
+    assert result.stderr  # for people
 
 
 def test_success_and_interruption(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,15 @@ class Programs:
         self.files: list[list[str]] = []
         self.environs: list[Mapping[str, str]] = []
 
-    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: str, show: Callable[[str], bool]) -> Result:
+    def __call__(
+        self,
+        argv: list[str],
+        *,
+        env: Mapping[str, str],
+        cwd: str,
+        show: Callable[[str], bool],
+        brief: bool,  # noqa: ARG002
+    ) -> Result:
         assert cwd == str(self.top / "src")
         self.calls.append([Path(argv[0]).name, *argv[1:]])
         self.files.append(lines := Path(argv[-1]).read_text().splitlines())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taxiway import process
+from taxiway import console, process
 from taxiway.errors import CommandFailedError
 from taxiway.process import Result
 
@@ -75,3 +75,31 @@ def test_other_unit_tests_run_no_programs() -> None:
     for attempt in (lambda: subprocess.run(["true"], check=False), os.fork):
         with pytest.raises(pytest.fail.Exception, match="a unit test started a real program"):
             attempt()
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("one\n", "one"),
+        ("\x1b[1;32mgreen\x1b[0m\x1b[K\r\n", "green"),
+        (" 10 %\r 50 %\r100 %\n", "100 %"),
+        ("\x1b]8;;https://example.com\x1b\\link\x1b]8;;\x07", "link"),
+        ("caf\u00e9 \u2713", "caf\u00e9 \u2713"),
+    ],
+)
+def test_lines_of_programs_have_no_control_characters(line: str, shown: str) -> None:
+    assert process.plain(line) == shown
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(("live", "out", "told"), [(True, "", ["one", "two"]), (False, "       one\n       two\n", [])])
+def test_brief_output(
+    *, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], live: bool, out: str, told: list[str]
+) -> None:
+    """On a terminal the last line only; all of it is kept for the message of a failure."""
+    said: list[str] = []
+    monkeypatch.setattr(console, "is_live", lambda: live)
+    monkeypatch.setattr(console, "status", said.append)
+    found = process.run(["sh", "-c", "echo one; echo two"], env=ENV, cwd="/", echo=False, brief=True)
+    assert found.output == "one\ntwo"
+    assert (said, capfd.readouterr().out) == (told, out)

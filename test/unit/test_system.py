@@ -62,8 +62,8 @@ def test_needed(declared: list[str], found: list[str]) -> None:
 def apt(monkeypatch: pytest.MonkeyPatch, tree: Tree) -> list[list[str]]:
     calls: list[list[str]] = []
 
-    def run(argv: list[str], *, env: Mapping[str, str], cwd: str) -> Result:
-        assert (env["DEBIAN_FRONTEND"], cwd) == ("noninteractive", "/")
+    def run(argv: list[str], *, env: Mapping[str, str], cwd: str, brief: bool) -> Result:
+        assert (env["DEBIAN_FRONTEND"], cwd, brief) == ("noninteractive", "/", True)
         calls.append(argv)
         return Result(int("broken" in argv), "")
 

@@ -88,7 +88,7 @@ class Pip:
         self.calls: list[tuple[list[str], str]] = []
         self.status = 0
 
-    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: Path) -> Result:  # noqa: ARG002
+    def __call__(self, argv: list[str], *, env: Mapping[str, str], cwd: Path, brief: bool) -> Result:  # noqa: ARG002
         directory, file = Path(argv[argv.index("--wheel-dir") + 1]), Path(argv[-1])
         self.calls.append((argv[2 : argv.index("--wheel-dir")], file.read_text()))
         for line in file.read_text().splitlines():

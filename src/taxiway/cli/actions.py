@@ -4,7 +4,9 @@ import os
 
 import click
 
+from taxiway import console
 from taxiway.actions import act
+from taxiway.cli import json_option
 
 _HELP = {
     "setup": (
@@ -26,9 +28,19 @@ _HELP = {
 }
 
 
+_PROBES = ("alive", "ready")
+
+
 def _command(name: str) -> click.Command:
     summary, text = _HELP[name]
-    return click.Command(name, callback=lambda: act(name, os.environ), short_help=summary, help=text)
+
+    def run() -> None:
+        answer = act(name, os.environ)
+        if console.is_json():
+            console.data_as_json({name: True, "answer": answer})
+
+    command = click.Command(name, callback=run, short_help=summary, help=text)
+    return json_option(command) if name in _PROBES else command
 
 
 COMMANDS = {name: _command(name) for name in _HELP}

@@ -7,7 +7,7 @@ import click
 
 from taxiway import console
 from taxiway.assemble import resolve_settings
-from taxiway.cli import build_environment
+from taxiway.cli import build_environment, json_option
 from taxiway.dependencies import lock
 
 
@@ -19,6 +19,7 @@ from taxiway.dependencies import lock
 @click.option(
     "--format", "form", type=click.Choice(list(lock.FILES)), default="requirements", show_default=True, help="What to write."
 )
+@json_option
 def command(source: Path, *, python: str, upgrade: bool, check: bool, form: str) -> None:
     """Pin all that SOURCE needs, with hashes, from requirements.in, or else from [project] in pyproject.toml.
 
@@ -33,8 +34,12 @@ def command(source: Path, *, python: str, upgrade: bool, check: bool, form: str)
     if check:
         lock.check(wanted, settings, os.environ)
         console.step(f"{wanted.path.name} is what taxiway lock would write")
-        return
-    changes = lock.lock(wanted, settings, os.environ)
-    for line in changes:
-        console.detail(line)
-    console.step(f"{wanted.path.name}: {len(changes) or 'nothing'} changed")
+        changes = []
+    else:
+        with console.step(f"Locking for Python {python}"):
+            changes = lock.lock(wanted, settings, os.environ)
+        for line in changes:
+            console.detail(line)
+        console.step(f"{wanted.path.name}: {len(changes) or 'nothing'} changed")
+    if console.is_json():
+        console.data_as_json({"file": wanted.path.name, "changes": changes})

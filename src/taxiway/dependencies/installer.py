@@ -106,7 +106,11 @@ class Installer:
         program, arguments = _command(self.name, self.layout.python, offline=self.offline is not None)
         arguments += [*options, "--requirement", str(file)]
         result = run(
-            [*program, *arguments], env=self._environ(require_hashes=require_hashes), cwd=self.layout.source, show=_keep(output)
+            [*program, *arguments],
+            env=self._environ(require_hashes=require_hashes),
+            cwd=self.layout.source,
+            show=_keep(output),
+            brief=True,
         )
         if result.status:
             raise DependenciesError(console.join([self.name, *arguments]), result.reason, result.output)

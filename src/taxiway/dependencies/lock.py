@@ -181,7 +181,7 @@ def _as_pylock(requirements: Path, wanted: Wanted, env: Mapping[str, str]) -> st
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str], source: Path) -> None:
-    result = process.run(argv, env=env, cwd=source)
+    result = process.run(argv, env=env, cwd=source, brief=True)
     if result.status:
         raise LockingFailedError(console.join(argv), result.reason, without_user_info(result.output))
 

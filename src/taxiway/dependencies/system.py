@@ -34,7 +34,7 @@ def ensure(packages: Sequence[str], environ: Mapping[str, str]) -> None:
         raise SystemPackagesError(lacking)
     env = {**environ, "DEBIAN_FRONTEND": "noninteractive"}
     for argv in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", *lacking]):
-        result = run(argv, env=env, cwd="/")
+        result = run(argv, env=env, cwd="/", brief=True)
         if result.status:
             raise CommandFailedError(" ".join(argv), result.reason, result.output)
 

@@ -147,6 +147,6 @@ def _pip_wheel(lines: Sequence[str], options: Sequence[str], directory: Path, so
         file.write("\n".join(lines) + "\n")
         file.flush()
         argv = ["pip", "wheel", *options, "--wheel-dir", str(directory), "--requirement", file.name]
-        result = run([sys.executable, "-m", *argv], env=environ, cwd=source)
+        result = run([sys.executable, "-m", *argv], env=environ, cwd=source, brief=True)
     if result.status:
         raise DependenciesError(console.join(argv), result.reason, result.output)
