@@ -58,6 +58,7 @@ RUN /scripts/make-layers
 FROM wheels AS tool
 COPY scripts/image/ /scripts/
 COPY pyproject.toml LICENSE /taxiway/
+COPY docs/errors.md /taxiway/docs/
 COPY src/ /taxiway/src/
 COPY s2i/bin/ /taxiway/s2i/
 RUN /scripts/make-tool-layer /taxiway

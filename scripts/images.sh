@@ -14,7 +14,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LABEL="io.taxiway.inputs"
 # What the Dockerfile copies.
-readonly CONTEXT_PATHS=(Dockerfile LICENSE pyproject.toml requirements s2i/bin scripts/image src)
+readonly CONTEXT_PATHS=(Dockerfile LICENSE docs/errors.md pyproject.toml requirements s2i/bin scripts/image src)
 
 # python_version: the Python that the base image's packages have.
 python_version() {

@@ -155,15 +155,20 @@ def _install_pip(origin: str, layout: Layout, env: Mapping[str, str]) -> None:
 
 
 def resolve_settings(environ: Mapping[str, str], directory: Path, *, warn: Callable[[str], None] = console.warn) -> Settings:
-    """Read the project's settings and decide all; a variable may also stand in an environment file of the source."""
-    project, origin = read_project(directory)
-    environ = environment.resolve(environ, str(directory), environment.BUILD, variables.declared(project, origin))
+    """Read the project's settings and decide all."""
+    environ, project, origin = sources_of(environ, directory)
     if variable(environ, "ENABLE_PIPENV") and variable(environ, "ENABLE_MICROPIPENV"):
         raise PipenvAndMicropipenvError
     if variable(environ, "PIN_PIPENV_VERSION"):
         warn("PIN_PIPENV_VERSION changes nothing: Pipfile.lock is read without pipenv.")
-    environ = warpdrive.translate(environ, str(directory), servers.NAMES)
     return resolve(environ=environ, project=project, project_origin=origin, warn=warn)
+
+
+def sources_of(environ: Mapping[str, str], directory: Path) -> tuple[Mapping[str, str], Mapping[str, object], str]:
+    """Return the environment, with environment files of the source, the project's own table, and where that was read."""
+    project, origin = read_project(directory)
+    environ = environment.resolve(environ, str(directory), environment.BUILD, variables.declared(project, origin))
+    return warpdrive.translate(environ, str(directory), servers.NAMES), project, origin
 
 
 def tell(plan: BuildPlan, say: Callable[[str], None]) -> None:

@@ -260,7 +260,7 @@ def warn(text: str) -> None:
 def error(text: str, code: str) -> None:
     """Print an expected failure with its code."""
     sys.stdout.flush()
-    more = f"  More: taxiway explain {code}" if sys.stderr.isatty() else ""
+    more = f"  More: taxiway explain {code}" if sys.stderr.isatty() and code != "bug" else ""
     _write(f"{paint('error:', _RED, sys.stderr)} {_for_s2i(masked(text))}\n\n[{code}]{more}", sys.stderr)
 
 

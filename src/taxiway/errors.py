@@ -74,6 +74,19 @@ class BadSettingError(TaxiwayError):
         )
 
 
+class UnknownTopicError(TaxiwayError):
+    """`taxiway explain` is asked about something else than a code or a setting."""
+
+    code = "unknown-topic"
+    exit_status = 2
+
+    def __init__(self, topic: str, near: Sequence[str]) -> None:
+        super().__init__(
+            f"There is neither an error nor a setting of the name {topic}; near to it: {', '.join(near) or 'none'}.\n\n"
+            "All codes: taxiway explain. All settings: taxiway settings."
+        )
+
+
 class BadFrontEndError(TaxiwayError):
     """Options of `taxiway proxy` that can't be used."""
 

@@ -472,9 +472,7 @@ def _choose(  # noqa: PLR0917
     for name in (setting.variable, *setting.platform):
         if value := variable(environ, name):
             return _convert(setting, value, f"the variable {name}"), name
-    table, _, key = setting.key.rpartition(".")
-    found = (project.get(table, {}) if table else project).get(key or setting.name, "")  # type: ignore[attr-defined]  # checked
-    if found != "" and not (setting.name in TABLES and isinstance(found, dict)):  # that is the table of process types
+    if (found := _in_project(setting, project)) != "":
         return _convert(setting, found, project_origin), project_origin
     for peer in setting.peers:
         name, _, meant = peer.lstrip("!").partition("=")
@@ -485,6 +483,25 @@ def _choose(  # noqa: PLR0917
             warn(f"{name}={value} counts as set, as any value does; remove the variable to unset it.")
         return setting.off if peer.startswith("!") else _convert(setting, meant or value, f"the variable {name}"), name
     return setting.default, "default"
+
+
+def _in_project(setting: Setting, project: Mapping[str, object]) -> object:
+    table, _, key = setting.key.rpartition(".")
+    found = (project.get(table, {}) if table else project).get(key or setting.name, "")  # type: ignore[attr-defined]  # checked
+    return "" if setting.name in TABLES and isinstance(found, dict) else found  # that is the table of process types
+
+
+def sources(
+    setting: Setting, environ: Mapping[str, str], project: Mapping[str, object], project_origin: str
+) -> list[tuple[str, object]]:
+    """List what a setting may come from, the strongest first, each with what stands there; empty where that is nothing."""
+    peers = [peer.lstrip("!").partition("=")[0] for peer in setting.peers]
+    return [
+        *((name, variable(environ, name)) for name in (setting.variable, *setting.platform)),
+        (project_origin, _in_project(setting, project)),
+        *((name, variable(environ, name)) for name in peers),
+        ("default", setting.default),
+    ]
 
 
 def variable(environ: Mapping[str, str], name: str) -> str:

@@ -38,6 +38,7 @@ COMMANDS = {
     "wheels": "asks no index",
     "system-packages": "for an image that has no apt",
     "proxy": "configuration of a front end",
+    "explain": "what it means, what to do",
     "completion": "completion script",
 }
 
@@ -276,7 +277,14 @@ def test_completion_for_another_shell(run: Run) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "found"), [("taxiway st", "start"), ("taxiway completion z", "zsh"), ("taxiway plan --j", "--json")]
+    ("words", "found"),
+    [
+        ("taxiway star", "start"),
+        ("taxiway explain no-lo", "no-lock"),
+        ("taxiway explain app-f", "app-file"),
+        ("taxiway completion z", "zsh"),
+        ("taxiway plan --j", "--json"),
+    ],
 )
 def test_completion_answers(run: Run, words: str, found: str) -> None:
     cursor = str(len(words.split()) - 1)
@@ -414,6 +422,30 @@ def test_image_dockerfile(run: Run) -> None:
     assert "ENV APP_MODULE=" in text
     assert text.startswith("FROM localhost/taxiway-builder:latest AS build\n")
     assert text.endswith('CMD ["/usr/libexec/s2i/run"]\n')
+
+
+@pytest.mark.programs
+def test_image_that_the_engine_cannot_build(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    engine = tmp_path / "podman"
+    engine.write_text('#!/bin/sh\nif [ "$1" = build ]; then echo no space left >&2; exit 125; fi\n')
+    engine.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.defpath}")
+    assert started(monkeypatch, "image", "shop", str(APPS / "plain-wsgi"), "--engine", "podman") == 9
+    written = capfd.readouterr().err
+    assert "no space left\n" in written
+    assert "error: The image wasn't built: podman build " in written
+    assert "ended with exit status 125" in written
+    assert written.endswith("[image-build-failed]\n")
+
+
+def test_wheels_without_pip(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("taxiway.cli.wheels.find_spec", lambda _: None)
+    assert started(monkeypatch, "wheels", str(APPS / "plain-wsgi")) == 8
+    written = capsys.readouterr().err
+    assert written.startswith("error: Couldn't import pip, which taxiway wheels needs; ")
+    assert written.endswith("\n\n[no-pip]\n")
 
 
 def test_an_unexpected_failure_says_that_it_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,12 @@
-"""Errors: codes, exit statuses, and texts."""
+"""Errors: codes, exit statuses, and texts.
+
+After a wanted change, `UPDATE_WORDINGS=1 pytest test/unit/test_errors.py` writes the stored texts in test/unit/wordings again.
+"""
 
 import inspect
+import os
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,14 @@ CLASSES = [
     found
     for _, found in inspect.getmembers(errors, inspect.isclass)
     if issubclass(found, TaxiwayError) and found is not TaxiwayError
+]
+
+WORDINGS = Path(__file__).parent / "wordings"
+TESTS = Path(__file__).parents[1]
+OTHER_TESTS = [
+    re.sub(r"^from taxiway\.errors import (\(.*?^\)|.*?$)", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for path in (*TESTS.rglob("test_*.py"), *TESTS.rglob("expect.toml"))
+    if path != Path(__file__)
 ]
 
 # Stable: scripts and pipelines rely on them.
@@ -31,6 +44,7 @@ STATUSES = {
     "missing-variables": 2,
     "unknown-server": 2,
     "unknown-setting": 2,
+    "unknown-topic": 2,
     "bad-entry-point": 3,
     "no-app-home": 3,
     "no-entry-point": 3,
@@ -131,6 +145,27 @@ def test_text(kind: type[TaxiwayError]) -> None:
     assert not re.search(r"[ \t]$|\n\n\n", text, re.MULTILINE)
     assert re.fullmatch("[a-z]+(-[a-z]+)+", kind.code)
     assert kind.__doc__
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_wording(kind: type[TaxiwayError]) -> None:
+    """Each text is the stored one; the module's docstring says how to store a new one."""
+    stored = WORDINGS / f"{kind.code}.txt"
+    if os.environ.get("UPDATE_WORDINGS"):
+        stored.write_text(f"{sample(kind)}\n", encoding="utf-8")
+    assert stored.is_file(), "type: UPDATE_WORDINGS=1 pytest test/unit/test_errors.py"
+    assert stored.read_text(encoding="utf-8") == f"{sample(kind)}\n"
+
+
+def test_no_wording_is_left_over() -> None:
+    assert {path.stem for path in WORDINGS.glob("*.txt")} == {kind.code for kind in CLASSES}
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_raised(kind: type[TaxiwayError]) -> None:
+    """Another test makes taxiway fail in this way, and looks at the class or the code that comes of it."""
+    words = re.compile(rf"""\b{kind.__name__}\b(?!\()|["'\[]{kind.code}["'\]]""")
+    assert any(words.search(text) for text in OTHER_TESTS), f"no test raises {kind.__name__}, or looks for its code {kind.code}"
 
 
 @pytest.mark.parametrize("kind", CLASSES)

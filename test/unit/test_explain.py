@@ -12,7 +12,7 @@ from taxiway.dependencies.check import Metadata, problems
 from taxiway.dependencies.explain import explain
 from taxiway.dependencies.formats.common import Selection
 from taxiway.dependencies.pins import Pin, PinnedList
-from taxiway.errors import ConflictingPinsError
+from taxiway.errors import ConflictingPinsError, IncompleteLockError
 from taxiway.layout import Layout
 
 LOCKED, FOUND = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -151,3 +151,12 @@ def test_conflicts_are_warned_about_or_refused(monkeypatch: pytest.MonkeyPatch, 
         f"The lock uv.lock has versions that don't fit together, which strict refuses:\n  {said}\n\n"
     )
     check.check(replace(locked, complete=False), layout, strict=True)  # the installer has resolved it
+
+
+def test_a_lock_that_lacks_something(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "read", lambda _: installed(a=["b<1"]))
+    locked = PinnedList(format="uv.lock", file="uv.lock", complete=True, contents=(), pins=tuple(pins("a==1")))
+    with pytest.raises(
+        IncompleteLockError, match=r"^The lock uv.lock isn't complete; it lacks:\n  b<1, which a 1 \(x.lock line 1\) needs"
+    ):
+        check.check(locked, Layout("/opt/app-root", "/opt/app-root/src"), strict=False)

@@ -17,6 +17,7 @@ from taxiway.errors import (
     CannotWriteError,
     CommandFailedError,
     MissingVariablesError,
+    NotEnoughMemoryError,
     ServerNotBuiltError,
     UnsupportedInterfaceError,
 )
@@ -144,6 +145,14 @@ def test_declared_variables(layout: Layout) -> None:
         start.prepare(start.look(plan, {}, {}, layout))
     _, env = start.prepare(start.look(plan, {}, {"KEY": "x"}, layout))
     assert (env["KEY"], env["PORT"]) == ("x", "9000")
+
+
+def test_too_little_memory(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("taxiway.sizing.read_limits", lambda: Limits(1, 32 * MIB))
+    with pytest.raises(
+        NotEnoughMemoryError, match=r"^The container's memory limit of 32 MiB is too small for this application: it needs"
+    ):
+        start.prepare(start.look(PLAN._replace(import_bytes=60 * MIB), {}, {}, layout))
 
 
 def test_trusted_proxies(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
