@@ -950,6 +950,6 @@ class IncompleteExpressionError(TaxiwayError):
 
     def __init__(self, text: str, origin: str, reason: str) -> None:
         super().__init__(
-            f"Couldn't split the server arguments in {origin}: {reason}.\nFound: {text}\n\n"
+            f"Couldn't split the server arguments in {origin}: {reason}.\nFound: {text.strip()}\n\n"
             "Expected words as in a shell, with quotes closed; no command substitution."
         )

@@ -78,3 +78,15 @@ def test_links(page: Path) -> None:
         if is_broken:
             broken.append(link)
     assert broken == []
+
+
+def test_migrating_names_tests_that_there_are() -> None:
+    """Each row of docs/migrating.md is shown by a test, or says why it is different."""
+    named = re.findall(r"`(test_\w+\.py)::(\w+)`", (ROOT / "docs" / "migrating.md").read_text(encoding="utf-8"))
+    assert len(named) > 60
+    there = {
+        (path.name, test)
+        for path in (ROOT / "test").glob("*/test_*.py")
+        for test in re.findall(r"^def (\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert sorted(set(named) - there) == []
