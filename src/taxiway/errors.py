@@ -942,6 +942,83 @@ class EngineFailedError(TaxiwayError):
         )
 
 
+class AuditFailedError(TaxiwayError):
+    """`taxiway audit` found something."""
+
+    code = "audit-failed"
+    exit_status = 1
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"The image breaks rules: {count} findings.\n\nEach stands above, with what to change.")
+
+
+class NoSuchImageError(TaxiwayError):
+    """There is no image of that name."""
+
+    code = "no-such-image"
+    exit_status = 9
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"Couldn't find the image {name}: {reason}.\n\n"
+            "Give the name of an image that Podman or Docker has here, the path of a saved one\n"
+            "(podman save --output FILE NAME), the directory of an OCI layout, or - for stdin."
+        )
+
+
+class SeveralImagesError(TaxiwayError):
+    """An archive or layout has several images."""
+
+    code = "several-images"
+    exit_status = 9
+
+    def __init__(self, name: str, images: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't tell which image of {name} is meant. Found:{_listing(_some(images)) or ' none'}\n\n"
+            "Save one image alone: podman save --output FILE NAME. Of one for several machines: --architecture amd64"
+        )
+
+
+class BadImageError(TaxiwayError):
+    """A saved image is damaged, has a form that isn't read, or isn't what its digest says."""
+
+    code = "bad-image"
+    exit_status = 9
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(
+            f"Couldn't read the image, in {what}: {reason}.\n\n"
+            "Save it again: podman save --output FILE NAME, or docker save --output FILE NAME."
+        )
+
+
+class ImageTooLargeError(TaxiwayError):
+    """A saved image holds more than the auditor reads: it may be made to exhaust time or memory."""
+
+    code = "image-too-large"
+    exit_status = 9
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"The image holds more than is read from one that isn't trusted: {what}.\n\n"
+            "If you know where it comes from: --trusted reads it without these limits."
+        )
+
+
+class NoZstdError(TaxiwayError):
+    """A layer is compressed with zstd, which this Python can't read."""
+
+    code = "no-zstd"
+    exit_status = 9
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The image has a layer that is compressed with zstd; Python reads that from version 3.14 on.\n\n"
+            "Install it for this one: pip install 'taxiway[zstd]'\n"
+            "Or save the image without: podman save --format docker-archive --output FILE NAME"
+        )
+
+
 class IncompleteExpressionError(TaxiwayError):
     """Server arguments with shell syntax that isn't supported."""
 

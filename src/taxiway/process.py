@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from taxiway import console
 from taxiway.errors import CommandFailedError
@@ -111,3 +111,18 @@ def output(argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path) -> R
     except OSError as error:
         raise CommandFailedError(console.join(argv), str(error)) from error
     return Result(done.returncode, (done.stderr if done.returncode else done.stdout).decode(errors="replace"))
+
+
+def output_to(file: IO[bytes], argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path) -> Result:
+    """Run a program that writes data into a file; the result has its stderr.
+
+    Raises:
+        CommandFailedError: It couldn't be started.
+    """
+    try:
+        done = subprocess.run(
+            argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.PIPE, check=False
+        )
+    except OSError as error:
+        raise CommandFailedError(console.join(argv), str(error)) from error
+    return Result(done.returncode, done.stderr.decode(errors="replace"))

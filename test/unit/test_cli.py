@@ -35,6 +35,7 @@ COMMANDS = {
     "alive": "it is alive if",
     "ready": "it is ready unless",
     "image": "Build the image",
+    "audit": "against rules",
     "wheels": "asks no index",
     "system-packages": "for an image that has no apt",
     "proxy": "configuration of a front end",

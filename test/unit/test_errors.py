@@ -93,6 +93,12 @@ STATUSES = {
     "unknown-process": 7,
     "command-failed": 8,
     "no-pip": 8,
+    "audit-failed": 1,
+    "bad-image": 9,
+    "image-too-large": 9,
+    "no-such-image": 9,
+    "no-zstd": 9,
+    "several-images": 9,
     "image-build-failed": 9,
     "no-engine": 9,
 }

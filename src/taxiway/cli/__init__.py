@@ -25,6 +25,7 @@ _GROUPS = {
     },
     "Images": {
         "image": "image",
+        "audit": "audit",
         "assemble": "assemble",
         "save-artifacts": "save_artifacts",
         "assemble-runtime": "assemble_runtime",

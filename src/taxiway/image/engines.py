@@ -41,3 +41,9 @@ def build_command(
     networks = [f"--network={network}"] if network else []
     given = [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
     return [engine, "build", pull, *networks, *given, "--tag", image, "--file", dockerfile, context]
+
+
+def save_command(engine: str, image: str) -> list[str]:
+    """Write the command that sends an image to stdout, in the format that both engines have; pure."""
+    kind = ["--format=docker-archive"] if engine == "podman" else []
+    return [engine, "save", *kind, "--", image]
