@@ -59,6 +59,7 @@ FROM wheels AS tool
 COPY scripts/image/ /scripts/
 COPY pyproject.toml LICENSE /taxiway/
 COPY docs/errors.md /taxiway/docs/
+COPY requirements/servers.txt requirements/backends.txt /taxiway/requirements/
 COPY src/ /taxiway/src/
 COPY s2i/bin/ /taxiway/s2i/
 RUN /scripts/make-tool-layer /taxiway

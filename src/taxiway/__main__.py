@@ -5,6 +5,7 @@ import sys
 
 from taxiway import __version__, console
 from taxiway.errors import TaxiwayError
+from taxiway.layout import is_image
 
 ACTIONS = ("setup", "migrate", "verify", "alive", "ready")
 BUG_STATUS = 70  # EX_SOFTWARE of sysexits.h
@@ -13,7 +14,7 @@ BUG_STATUS = 70  # EX_SOFTWARE of sysexits.h
 def main() -> None:
     """Run the command line; plain `start` and `assemble`, and what probes call, don't load it, as each would pay for that."""
     try:
-        if sys.argv[1:] == ["start"]:
+        if sys.argv[1:] == ["start"] and is_image(os.environ):
             from taxiway.start import start  # noqa: PLC0415
 
             start({}, os.environ)
@@ -21,7 +22,7 @@ def main() -> None:
             from taxiway.assemble import assemble_in_image  # noqa: PLC0415
 
             assemble_in_image(os.environ)
-        elif len(sys.argv) == 2 and sys.argv[1] in ACTIONS:  # noqa: PLR2004  # the command and nothing else
+        elif len(sys.argv) == 2 and sys.argv[1] in ACTIONS and is_image(os.environ):  # noqa: PLR2004  # the command alone
             from taxiway.actions import act  # noqa: PLC0415
 
             act(sys.argv[1], os.environ)

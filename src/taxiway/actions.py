@@ -28,8 +28,9 @@ def act(name: str, environ: Mapping[str, str]) -> str:
     Raises:
         TaxiwayError: The server isn't alive or ready; a hook isn't executable; or what a start refuses too.
     """
-    os.umask(0o002)
     layout = Layout.from_environ(environ)
+    if not layout.local:
+        os.umask(0o002)
     hook = hooks.find(layout.source, name)
     if name in _PROBES and hook is None:
         answer = probes.ask(name, environ)

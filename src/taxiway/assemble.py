@@ -1,7 +1,8 @@
-"""Building in an image: S2I's `assemble`, step by step.
+"""Building, step by step: in an image, S2I's `assemble`; on a laptop, in place.
 
 The order: source, pre-build hook, dependencies, build hook, the application's own answers (one import), the server that these
 ask for, static files, bytecode, permissions, launch plan. Each step is announced; the first that fails ends the build.
+On a laptop the source stays where it is, Python compiles what it imports, and nobody else has to use the files.
 """
 
 import os
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
@@ -50,13 +52,59 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     settings = resolve_settings(environ, upload, warn=lambda _: None)  # warned below, where all count
     given = read_credentials(settings.credentials, upload, environ)
     _install_source(upload, layout, keep_git=settings.keep_git)
+    built = _build(saved, layout, environ, given, built_ns=built_ns)
+    with ThreadPoolExecutor(1) as beside:
+        compressed = beside.submit(static_files.compress, [path for _, path in built.launch.static], Path(layout.static_variants))
+        with console.step("Compiling to bytecode"):
+            bytecode.compile_application(layout, _environment(environ, layout, built.launch.home), since_s=built.compiled_s)
+        if built.launch.static:
+            with console.step("Compressing the static files") as step:
+                step.result = compressed.result()
+    _clean_up(given, layout)
+    _finish(built.launch, layout, is_touched=built.compiled_s is not None)
+
+
+def build_in_place(layout: Layout, environ: Mapping[str, str], defaults: Mapping[str, tuple[str, str]]) -> LaunchPlan:
+    """Build the environment of a source that stays where it is; returns the launch plan, which isn't stored yet.
+
+    Args:
+        layout: The environment's places.
+        environ: The environment.
+        defaults: As for `choose_server`.
+
+    Raises:
+        TaxiwayError: A step failed.
+    """
+    settings = resolve_settings(environ, Path(layout.source), warn=lambda _: None)
+    given = read_credentials(settings.credentials, Path(layout.source), environ)
+    return _build(Path(layout.state, "artifacts"), layout, environ, given, defaults=defaults).launch
+
+
+class _Built(NamedTuple):
+    """What came of the steps that are the same everywhere."""
+
+    launch: LaunchPlan
+    compiled_s: float | None
+    """Since when the bytecode of the dependencies is right; None: nothing in them was touched since an earlier build."""
+
+
+def _build(
+    saved: Path,
+    layout: Layout,
+    environ: Mapping[str, str],
+    given: Credentials,
+    *,
+    built_ns: int = 0,
+    defaults: Mapping[str, tuple[str, str]] | None = None,
+) -> _Built:
+    """Look, decide, install, import once, collect static files."""
     has_hooks = hooks.run(layout.source, "pre-build", _environment(environ, layout, "."))
     with console.step("Looking at the application"):
         settings = resolve_settings(environ, Path(layout.source))
         project, project_origin = read_project(Path(layout.source))
         declared = variables.declared(project, project_origin)
         facts = look(Path(layout.source), settings)
-        plan = decide(facts, settings)
+        plan = decide(facts, settings, defaults)
         options.table(project, project_origin, environ)
         tell(plan, console.detail)
         if warning := proxy.decide(settings, plan.server).warning:
@@ -72,7 +120,9 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         looked = beside.submit(touched.since, layout.packages, built_ns)
         inspection = _import(plan, facts, stand_ins, layout, env)
         is_touched = looked.result() or has_hooks
-    plan = settle(plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout))
+    plan = settle(
+        plan, inspection.interface, facts, settings, lambda name: install.installed_version(name, layout), defaults=defaults
+    )
     if missing := server_distributions(plan, lambda name: install.installed_version(name, layout) is not None):
         with console.step(f"Installing the server {plan.server} ({plan.origins['server']})"):
             install_servers(missing, layout, env)
@@ -82,16 +132,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
             f"{program} isn't installed, but {plan.app!r} ({plan.origins['app']}) begins with it; add it to the requirements."
         )
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
-    launch = _launch_plan(plan, inspection, layout, project, project_origin)
-    with ThreadPoolExecutor(1) as beside:
-        compressed = beside.submit(static_files.compress, [path for _, path in launch.static], Path(layout.static_variants))
-        with console.step("Compiling to bytecode"):
-            bytecode.compile_application(layout, env, since_s=compiled_s if is_touched else None)
-        if launch.static:
-            with console.step("Compressing the static files") as step:
-                step.result = compressed.result()
-    _clean_up(given, layout)
-    _finish(launch, layout, is_touched=is_touched)
+    return _Built(_launch_plan(plan, inspection, layout, project, project_origin), compiled_s if is_touched else None)
 
 
 def assemble_in_image(environ: Mapping[str, str]) -> None:
@@ -201,10 +242,12 @@ def settle(
     facts: AppFacts,
     settings: Settings,
     version: Callable[[str], str | None],
+    *,
+    defaults: Mapping[str, tuple[str, str]] | None = None,
 ) -> BuildPlan:
     """Choose the server anew, now that the application's interface and the installed versions are known; pure."""
     interface = interface or plan.interface or WSGI
-    server, origin = choose_server(plan.app, interface, facts, settings, version)
+    server, origin = choose_server(plan.app, interface, facts, settings, version, defaults=defaults)
     return replace(plan, interface=interface, server=server, origins={**plan.origins, "server": origin})
 
 
@@ -252,7 +295,7 @@ def _install_dependencies(
         environ = installer.environment(env, given, private)
         tool = Installer(name=settings.installer, layout=layout, environ=environ, private=private)
         install.apply(changes, wanted, requirements, tool, house, strict=settings.strict)
-    if wanted.pins:
+    if wanted.pins and not layout.local:
         with console.step("Compiling the dependencies to bytecode"):  # before anything is imported from them
             bytecode.compile_dependencies(layout, env, since_s=compiled_s)
     return time.time()

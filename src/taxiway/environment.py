@@ -123,4 +123,7 @@ def for_application(environ: Mapping[str, str], layout: Layout, home: str) -> di
         runtime_path(),
     ]
     result["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(places))
+    if layout.local:
+        result.setdefault("PYTHONPYCACHEPREFIX", layout.bytecode)
+        result["TAXIWAY_STATIC_ROOT"] = layout.static_root
     return result

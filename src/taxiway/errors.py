@@ -504,6 +504,102 @@ class NoPythonError(TaxiwayError):
         )
 
 
+class NoInterpreterError(TaxiwayError):
+    """No Python of this machine is one that the project asks for."""
+
+    code = "no-interpreter"
+    exit_status = 4
+
+    def __init__(self, wanted: str, origin: str, path: str, seen: Sequence[str]) -> None:
+        there = f"{path} isn't one." if path else f"Here are:{_listing(_some(seen))}" if seen else "There is none here."
+        version = wanted.strip("=<>~*.").split(",")[0].strip("=<>~*.")
+        super().__init__(
+            f"Couldn't find a Python {wanted}, as {origin} asks for.\n{there}\n\n"
+            f"Install one, which taxiway will find, or name another:\n"
+            f"  uv python install {version}\n"
+            "  taxiway build --python /path/to/python3"
+        )
+
+
+class BadPythonVersionError(TaxiwayError):
+    """What says which Python a project wants isn't a version."""
+
+    code = "bad-python-version"
+    exit_status = 2
+
+    def __init__(self, found: str, origin: str) -> None:
+        super().__init__(
+            f"The Python {found!r}, which {origin} asks for, is no version that taxiway can look for.\n\n"
+            "Write a version, such as 3.13 or 3.13.1, or give --python the path of an interpreter."
+        )
+
+
+class BrokenInterpreterError(TaxiwayError):
+    """The Python of an environment can't be used."""
+
+    code = "broken-interpreter"
+    exit_status = 4
+
+    def __init__(self, python: str, output: str) -> None:
+        super().__init__(
+            f"The Python of this environment, {python}, can't be used.{_tail(output)}\n\n"
+            "It may have been removed or replaced. Make the environment anew: taxiway build --clean"
+        )
+
+
+class NoEnvironmentError(TaxiwayError):
+    """A command needs a local environment, and there is none."""
+
+    code = "no-environment"
+    exit_status = 3
+
+    def __init__(self, wanted: str, there: Sequence[str]) -> None:
+        others = f"\nThere are: {', '.join(_some(there))}." if there else ""
+        super().__init__(
+            f"There is no environment for {wanted}.{others}\n\nBuild one, in the directory of the project: taxiway build"
+        )
+
+
+class BadEnvironmentNameError(TaxiwayError):
+    """A name that no local environment can have."""
+
+    code = "bad-environment-name"
+    exit_status = 2
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"No environment can have the name {name!r}.\n\n"
+            "Use letters, digits, dots, - and _, 64 characters at the most, and begin with a letter or digit."
+        )
+
+
+class BuildInImageError(TaxiwayError):
+    """A command of the laptop in a container."""
+
+    code = "only-on-a-laptop"
+    exit_status = 2
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This is an image of taxiway, which has one application and no environments of projects.\n\n"
+            "An application is built here by: taxiway assemble"
+        )
+
+
+class NotAProjectError(TaxiwayError):
+    """A directory that an environment can't be made for."""
+
+    code = "not-a-project"
+    exit_status = 2
+
+    def __init__(self, directory: str, reason: str, name: str) -> None:
+        super().__init__(
+            f"The directory {directory} can't be the source of the environment {name}: {reason}.\n\n"
+            "Change to the directory of the application and type the command again; "
+            f"taxiway destroy {name} removes an environment that isn't needed any more."
+        )
+
+
 class LockingFailedError(TaxiwayError):
     """pip-tools, or uv, couldn't lock."""
 

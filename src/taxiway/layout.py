@@ -21,12 +21,15 @@ class Layout(NamedTuple):
     """The application's virtual environment."""
     source: str
     """The application's source; commands and hooks run here."""
+    local: bool = False
+    """Whether this is a developer's machine: the source is used where it is, and nothing is written into it."""
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> "Layout":
-        """Take the places from APP_ROOT, as the image sets it."""
+        """Take the places from APP_ROOT, as the image sets it; an environment of a laptop knows its source."""
         app_root = os.path.abspath(environ.get("APP_ROOT") or APP_ROOT)
-        return cls(app_root=app_root, source=os.path.join(app_root, "src"))
+        source = local_source(app_root)
+        return cls(app_root, source or os.path.join(app_root, "src"), local=bool(source))
 
     @property
     def python(self) -> str:
@@ -63,6 +66,31 @@ class Layout(NamedTuple):
         """What was installed, and from what."""
         return os.path.join(self.state, "dependencies.json")
 
+    @property
+    def static_root(self) -> str:
+        """Where Django's static files are collected on a laptop."""
+        return os.path.join(self.state, "staticfiles")
+
+    @property
+    def bytecode(self) -> str:
+        """Where Python keeps bytecode on a laptop, so that none lies in the source."""
+        return os.path.join(self.state, "pycache")
+
+
+def local_source(app_root: str) -> str | None:
+    """Return whose environment a directory is, as `taxiway.local` notes it; None in an image."""
+    try:
+        with open(os.path.join(app_root, ".taxiway", "source"), encoding="utf-8") as file:
+            return file.read().rstrip("\n")
+    except OSError:
+        return None
+
+
+def is_image(environ: Mapping[str, str]) -> bool:
+    """Tell whether this runs in an image, and not on a laptop."""
+    app_root = environ.get("APP_ROOT") or APP_ROOT
+    return (bool(environ.get("APP_ROOT")) or os.path.isdir(app_root)) and local_source(app_root) is None
+
 
 def runtime_path() -> str:
     """Return the directory to put on the application's path, so that it can import `taxiway_runtime`."""
@@ -72,8 +100,13 @@ def runtime_path() -> str:
 
 
 def first_writable_path(environ: Mapping[str, str]) -> str:
-    """Return the usual directory of what a container writes about itself."""
-    return os.path.join(environ.get("TMPDIR") or "/tmp", f"taxiway-{os.getuid()}")  # noqa: S108
+    """Return the usual directory of what a container, or on a laptop an environment's server, writes about itself.
+
+    Below /tmp in both cases: the path of a socket has to be short (unix(7), 108 characters).
+    """
+    layout = Layout.from_environ(environ)
+    name = f"-{os.path.basename(layout.app_root)}" if layout.local else ""
+    return os.path.join(environ.get("TMPDIR") or "/tmp", f"taxiway-{os.getuid()}{name}")  # noqa: S108
 
 
 def writable_path(environ: Mapping[str, str]) -> str:
@@ -101,6 +134,16 @@ def claim_writable_path(path: str) -> None:
 def _container() -> str:
     """Return what is different in each container, and the same for all its processes: the mount namespace."""
     return os.readlink("/proc/self/ns/mnt")
+
+
+def pinned_list(name: str, house: str | None) -> str:
+    """Return the path of a list of pinned packages, `servers.txt` or `backends.txt`: the wheelhouse's, else taxiway's own."""
+    if house:
+        return os.path.join(house, name)
+    package = os.path.dirname(os.path.abspath(__file__))
+    installed = os.path.join(package, "_requirements")
+    directory = installed if os.path.isdir(installed) else os.path.join(package, "..", "..", "requirements")  # in a checkout
+    return os.path.normpath(os.path.join(directory, name))
 
 
 def wheelhouse() -> str | None:

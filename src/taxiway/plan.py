@@ -73,8 +73,13 @@ class _Choice:
         return cls(app=candidate.app, origin=candidate.origin, interface=candidate.interface, warnings=warnings)
 
 
-def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
+def decide(facts: AppFacts, settings: Settings, defaults: Mapping[str, tuple[str, str]] | None = None) -> BuildPlan:
     """Decide what to build and what to start.
+
+    Args:
+        facts: What the source shows.
+        settings: The settings.
+        defaults: As for `choose_server`.
 
     Raises:
         NoEntryPointError: Nothing says what to start.
@@ -86,7 +91,7 @@ def decide(facts: AppFacts, settings: Settings) -> BuildPlan:
         BadProxyPolicyError: The settings of trusted proxies can't be used.
     """
     choice = _choose_app(facts, settings)
-    server, server_origin = choose_server(choice.app, choice.interface, facts, settings)
+    server, server_origin = choose_server(choice.app, choice.interface, facts, settings, defaults=defaults)
     proxy.decide(settings, server)
     requirements = facts.requirements
     return BuildPlan(
@@ -208,6 +213,8 @@ def choose_server(
     facts: AppFacts,
     settings: Settings,
     version: Callable[[str], str | None] = lambda _: None,
+    *,
+    defaults: Mapping[str, tuple[str, str]] | None = None,
 ) -> tuple[str, str]:
     """Choose the server and say why: the one that is told, else one of the requirements that fits, else the default.
 
@@ -217,6 +224,7 @@ def choose_server(
         facts: What the source shows.
         settings: The settings.
         version: Tells the installed version of a distribution, once there is one.
+        defaults: By interface, the server where nothing asks for one, and why it isn't the images'.
 
     Raises:
         UnsupportedInterfaceError: The server that is told is for other applications.
@@ -231,10 +239,10 @@ def choose_server(
             raise UnsupportedInterfaceError(app, ASGI, f"gunicorn {version('gunicorn')}", settings.origin("server"), fitting)
         return settings.server, settings.origin("server")
     interface = interface or WSGI
-    default = servers.DEFAULTS[interface]
+    default, instead = (defaults or {}).get(interface, (servers.DEFAULTS[interface], ""))
     if interface in PROGRAMS:
         return default, "it listens by itself"
-    reason = f"default for {interface}: no server in the requirements"
+    reason = f"default for {interface}: no server in the requirements{instead and f', and {instead}'}"
     if facts.requirements and (line := facts.requirements.find("daphne")):
         reason = f"default for {interface}: daphne in {line.origin} isn't one of taxiway's servers"
     for name in servers.NAMES:

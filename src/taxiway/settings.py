@@ -13,7 +13,17 @@ from typing import Any, NamedTuple
 from taxiway.errors import BadSettingError, UnknownSettingError
 
 # Set by taxiway itself for hooks and the server; not settings.
-RESERVED = frozenset({"TAXIWAY_SOCKETS", "TAXIWAY_SUPERVISOR", "TAXIWAY_PHASE", "TAXIWAY_PLAN", "TAXIWAY_PROXY", "TAXIWAY_CACHE"})
+RESERVED = frozenset(
+    {
+        "TAXIWAY_SOCKETS",
+        "TAXIWAY_SUPERVISOR",
+        "TAXIWAY_PHASE",
+        "TAXIWAY_PLAN",
+        "TAXIWAY_PROXY",
+        "TAXIWAY_CACHE",
+        "TAXIWAY_STATIC_ROOT",
+    }
+)
 # Tables below [tool.taxiway]: of settings, where a setting's key says so; the others are read by modules of their own.
 # How the names of other builders begin.
 PEERS = ("APP_", "WARPDRIVE_")

@@ -42,7 +42,12 @@ _DEFER_ACCEPT_S = 4
 
 
 def start(
-    options: Mapping[str, object], environ: Mapping[str, str], *, dry_run: bool = False, reload: bool = False
+    options: Mapping[str, object],
+    environ: Mapping[str, str],
+    *,
+    dry_run: bool = False,
+    reload: bool = False,
+    browse: bool = False,
 ) -> None:  # pragma: no cover  # the image tests run it
     """Start the application; comes back only from a dry run, or ends with the server's status where the source is watched.
 
@@ -51,19 +56,22 @@ def start(
         environ: The environment.
         dry_run: Print the command, and run neither hooks nor the server.
         reload: Start the server anew after each change of the source.
+        browse: Open the page in a browser when the server answers.
 
     Raises:
         TaxiwayError: There is no launch plan, a setting is wrong, a hook fails, or the server can't be started.
     """
-    os.umask(0o002)  # files must be usable by group 0: the next start may have another UID
     layout = Layout.from_environ(environ)
+    if not layout.local:
+        os.umask(0o002)  # files must be usable by group 0: the next start may have another UID
     plan = launch_plan.read(layout.launch_plan)
     if not dry_run:
         _claim_writable(environ)
     launch = look(plan, options, environ, layout)
     command, env = prepare(launch)
     if not dry_run:
-        hooks.run_once(layout.source, "deploy-cfg", launch.environ, os.path.join(launch.writable, "deploy-cfg.done"))
+        once = layout.state if layout.local else launch.writable  # a laptop's environment outlives many starts
+        hooks.run_once(layout.source, "deploy-cfg", launch.environ, os.path.join(once, "deploy-cfg.done"))
         migrations.at_start(launch)
         hooks.run(layout.source, "deploy", launch.environ)
         chosen = launch.settings
@@ -75,6 +83,10 @@ def start(
     if dry_run:
         return
     _listen(command)
+    if browse:
+        from taxiway.local import browser  # noqa: PLC0415  # not in a container
+
+        browser.open_later(launch.settings.port, env)
     home = command.directory or launch.home
     if reload:
         from taxiway import reload as development  # noqa: PLC0415
@@ -116,8 +128,15 @@ def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, 
     env.update(TAXIWAY_PLAN=layout.launch_plan, TAXIWAY_PROXY=proxy.decide(chosen, plan.server).to_json())
     if plan.django_settings:
         env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
-    hosts = ("0.0.0.0", "::") if os.path.exists("/proc/net/if_inet6") else ("0.0.0.0",)  # noqa: S104  # to be reached
-    return servers.Launch(plan, chosen, size, layout, env, writable_path(environ), hosts)
+    return servers.Launch(plan, chosen, size, layout, env, writable_path(environ), _hosts(options.get("host"), layout))
+
+
+def _hosts(told: object, layout: Layout) -> tuple[str, ...]:
+    """Return the addresses to listen at: all of a container's, as it is to be reached; on a laptop this machine's own."""
+    if told:
+        return (str(told),)
+    hosts = ("127.0.0.1", "::1") if layout.local else ("0.0.0.0", "::")  # noqa: S104
+    return hosts if os.path.exists("/proc/net/if_inet6") else hosts[:1]
 
 
 def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:
@@ -147,6 +166,8 @@ def _program(name: str, launch: servers.Launch) -> servers.Command:
     server = servers.load(plan.server, plan.origins["server"])
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
     console.detail(f"server: {plan.server} ({plan.origins['server']}), {launch.size.reason}")
+    if launch.layout.local:
+        console.detail(f"http://localhost:{chosen.port}/ (Ctrl-C stops it)")
     policy = proxy.decide(chosen, plan.server)
     if policy.trust:
         console.detail(f"proxies: {', '.join(policy.headers)} from {', '.join(policy.trust)} ({chosen.origin('trust-proxy')})")

@@ -178,6 +178,7 @@ def _django_static() -> dict[str, Any]:
     if "django.contrib.staticfiles" in settings.INSTALLED_APPS:
         url = settings.STATIC_URL or "/static/"
         found["static_url"] = url if url.startswith("/") or "://" in url else f"/{url}"
+        settings.STATIC_ROOT = os.environ.get("TAXIWAY_STATIC_ROOT") or settings.STATIC_ROOT
         found["static_root_supplied"] = not settings.STATIC_ROOT
         root = settings.STATIC_ROOT or Path.cwd() / "staticfiles"
         found["static_root"] = str(Path(root).resolve())

@@ -24,6 +24,7 @@ APPS = Path(__file__).parents[1] / "apps"
 COMMANDS = {
     "plan": "what would be built and started",
     "settings": "every setting with its value",
+    "build": "steps of an image build",
     "lock": "Pin all that SOURCE needs",
     "assemble": "Build the application",
     "save-artifacts": "installed dependencies to stdout",
@@ -451,6 +452,7 @@ def test_wheels_without_pip(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
 def test_an_unexpected_failure_says_that_it_is_a_bug(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["taxiway", "start"])
+    monkeypatch.setenv("APP_ROOT", "/opt/app-root")  # in an image
     monkeypatch.setattr("taxiway.start.start", lambda *_: 1 / 0)
     with pytest.raises(SystemExit) as ended:
         main()

@@ -1,5 +1,6 @@
 """Installing: the installer's command and environment, and carrying out what changed."""
 
+import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -400,8 +401,10 @@ def test_back_ends_that_nothing_pins(
 def test_server_packages_without_a_wheelhouse(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(install, "wheelhouse", lambda: None)
     assert install.server_packages([], "here") == []
+    (line,) = install.server_packages(["mod_wsgi"], "here")  # on a laptop: taxiway's own list
+    assert re.fullmatch(r"mod-wsgi==[\d.]+( --hash=sha256:[0-9a-f]{64})+", line)
     with pytest.raises(ServerMissingError):
-        install.server_packages(["mod_wsgi"], "here")
+        install.server_packages(["no_server"], "here")
 
 
 def test_install_servers(programs: Programs, house: str) -> None:

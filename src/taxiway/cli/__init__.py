@@ -14,7 +14,7 @@ from taxiway.image.dockerfile import parse_s2i_environment
 # Command: its module. They are imported when needed, because each imports what it works with.
 _GROUPS = {
     "Look": {"plan": "plan", "settings": "settings"},
-    "Project": {"lock": "lock", "wheels": "wheels"},
+    "Project": {"build": "build", "lock": "lock", "wheels": "wheels"},
     "Run": {
         "start": "start",
         "setup": "actions",

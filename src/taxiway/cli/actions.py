@@ -1,12 +1,11 @@
 """taxiway setup, migrate, alive and ready: the command line's form, with help. `__main__` runs them without it."""
 
-import os
-
 import click
 
 from taxiway import console
 from taxiway.actions import act
 from taxiway.cli import json_option
+from taxiway.cli.local import environ, project_option
 
 _HELP = {
     "setup": (
@@ -34,12 +33,13 @@ _PROBES = ("alive", "ready")
 def _command(name: str) -> click.Command:
     summary, text = _HELP[name]
 
-    def run() -> None:
-        answer = act(name, os.environ)
+    @project_option
+    def run(project: str | None) -> None:
+        answer = act(name, environ(project))
         if console.is_json():
             console.data_as_json({name: True, "answer": answer})
 
-    command = click.Command(name, callback=run, short_help=summary, help=text)
+    command = click.command(name, short_help=summary, help=text)(run)
     return json_option(command) if name in _PROBES else command
 
 

@@ -17,7 +17,7 @@ from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.dependencies.state import Changes, State
 from taxiway.dependencies.wheelhouse import Wheelhouse
 from taxiway.errors import DependenciesError, ServerMissingError, UnlockedBackEndError
-from taxiway.layout import Layout, wheelhouse
+from taxiway.layout import Layout, pinned_list, wheelhouse
 
 
 def apply(
@@ -132,8 +132,9 @@ def remove_old_servers(pinned: PinnedList | None, layout: Layout) -> None:
 
 
 def _server_lines(file: str = "servers.txt") -> list[str]:
-    path = Path(wheelhouse() or "", file)
-    return [line for line in path.read_text(encoding="utf-8").splitlines() if "==" in line] if path.is_file() else []
+    path = Path(pinned_list(file, wheelhouse()))
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ") if path.is_file() else ""
+    return [" ".join(line.split()) for line in text.splitlines() if "==" in line]
 
 
 def _named_version(line: str) -> tuple[str, str]:
@@ -155,7 +156,7 @@ def server_packages(names: Sequence[str], origin: str) -> list[str]:
 
 
 def install_servers(lines: Sequence[str], installer: Installer) -> None:
-    """Install pinned lines from the builder's wheelhouse, without asking an index.
+    """Install pinned lines from the builder's wheelhouse, without asking an index; on a laptop from the index.
 
     Raises:
         DependenciesError: The installer failed.

@@ -16,6 +16,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+from taxiway.dependencies import target
 from taxiway.dependencies.formats.common import read_toml
 from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.errors import BadLockError
@@ -174,7 +175,7 @@ def lacking(house: str, pin: Pin, layout: Layout) -> list[str]:
     try:
         data = read_toml(top / "pyproject.toml", top).data if (top / "pyproject.toml").is_file() else {}
         lines = data.get("build-system", {}).get("requires", ["setuptools"])  # the default of PEP 518
-        requires = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate()]
+        requires = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate(dict(target.markers()))]
     except (BadLockError, InvalidRequirement) as error:
         return [str(error)]  # the installer says what is wrong
     return [

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packaging.tags import sys_tags
 from packaging.utils import InvalidWheelFilename, canonicalize_name, canonicalize_version, parse_wheel_filename
 
 from taxiway import console
 from taxiway.dependencies.installer import is_checked_by_itself
 from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.dependencies.target import tags as installable_tags
 from taxiway.errors import DependenciesError, WheelhouseError
 from taxiway.process import run
 
@@ -63,7 +63,7 @@ def read(path: Path) -> Wheelhouse:
 
 def installable(names: Iterable[str]) -> Iterable[tuple[str, str]]:
     """Parse file names of wheels, as far as this Python can install them; pure."""
-    tags = frozenset(sys_tags())
+    tags = installable_tags()
     for name in names:
         try:
             distribution, version, _, of_wheel = parse_wheel_filename(name)

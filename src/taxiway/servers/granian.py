@@ -32,7 +32,7 @@ def command(launch: Launch) -> Command:
         argv=launch.graceful(
             os.path.join(launch.layout.bin, "granian"),
             *("--interface", "asgi"),
-            *("--host", launch.hosts[-1]),
+            *("--host", launch.hosts[-1] if "::" in launch.hosts else launch.hosts[0]),
             *("--port", str(settings.port)),
             *options.defaults(defaults, launch.environ, "GRANIAN_"),
             *(("--access-log",) if settings.log_format == TEXT_LOG else ()),

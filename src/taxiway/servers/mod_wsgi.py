@@ -41,6 +41,7 @@ def command(launch: Launch) -> Command:
         *("--application-type", "module"),
         *("--callable-object", "application"),
         *("--working-directory", launch.home),
+        *(() if launch.hosts[0] == "0.0.0.0" else ("--host", launch.hosts[0])),  # noqa: S104
         *("--port", str(settings.port)),
         *("--processes", str(launch.size.processes)),
         *("--threads", str(launch.size.threads)),

@@ -5,13 +5,14 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from packaging.markers import Marker, default_environment
+from packaging.markers import Marker
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
+from taxiway.dependencies import target
 from taxiway.dependencies.pins import Pin
 from taxiway.errors import BadLockError, LockedForOtherPythonError, LockOutdatedError, UnknownGroupError
 
@@ -24,7 +25,7 @@ class Selection:
     """Extras of the project (PEP 621)."""
     groups: tuple[str, ...] = ()
     """Dependency groups (PEP 735), poetry's groups, pipenv's categories."""
-    environment: Mapping[str, str] = field(default_factory=lambda: cast("Mapping[str, str]", default_environment()))
+    environment: Mapping[str, str] = field(default_factory=target.markers)
     """The marker environment (PEP 508) of the application's Python."""
 
     def fulfils(self, marker: str | Marker | None, extras: Iterable[str] = ()) -> bool:
