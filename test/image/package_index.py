@@ -116,14 +116,27 @@ def make_wheel(target: Path, name: str, version: str, files: Mapping[str, str]) 
 
 def make_source(target: Path, name: str, version: str, backend: str) -> Path:
     """Write a source distribution with a build back end of its own, so that nothing else is needed to build it."""
+    system = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    return pack_source(target, name, version, {"pyproject.toml": system, "backend.py": backend})
+
+
+def make_extension(target: Path, name: str, version: str, code: str, libraries: Sequence[str] = ()) -> Path:
+    """Write a source distribution of one C extension, which setuptools builds."""
+    system = '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n'
+    setup = (
+        "from setuptools import Extension, setup\n"
+        f"extension = Extension({name!r}, ['{name}.c'], libraries={list(libraries)})\n"
+        f"setup(name={name!r}, version={version!r}, ext_modules=[extension])\n"
+    )
+    return pack_source(target, name, version, {"pyproject.toml": system, "setup.py": setup, f"{name}.c": code})
+
+
+def pack_source(target: Path, name: str, version: str, files: Mapping[str, str]) -> Path:
+    """Write a source distribution of some files."""
     top = f"{name}-{version}"
-    files = {
-        "PKG-INFO": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n",
-        "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',
-        "backend.py": backend,
-    }
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     with tarfile.open(target / f"{top}.tar.gz", "w:gz") as archive:
-        for path, text in files.items():
+        for path, text in {"PKG-INFO": metadata, **files}.items():
             entry = tarfile.TarInfo(f"{top}/{path}")
             entry.size = len(text.encode())
             archive.addfile(entry, io.BytesIO(text.encode()))

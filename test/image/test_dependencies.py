@@ -1,13 +1,11 @@
 """Installing from a real index of this machine, with a password: both installers, only what changed, offline, no secret left."""
 
-import json
 import re
 import subprocess
 import tarfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import harness
@@ -15,6 +13,7 @@ import package_index
 import pytest
 from harness import BUILDER, RUNTIME, podman
 from package_index import PackageIndex
+from workshop import gateway, workshop
 
 CREDENTIALS = "/etc/taxiway/credentials"
 WSGI = """\
@@ -73,8 +72,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackageIndex]:
         make_alpha(files, version)
     package_index.make_wheel(files, "beta", "2.0", {"beta.py": "VERSION = '2.0'\n"})
     package_index.make_source(files, "compiled", "1.0", BACKEND)
-    gateway = json.loads(podman("network", "inspect", "podman").text)[0]["subnets"][0]["gateway"]
-    with PackageIndex(files, gateway, tuple(CANARIES.values())).serving() as serving:
+    with PackageIndex(files, gateway(), tuple(CANARIES.values())).serving() as serving:
         yield serving
 
 
@@ -104,35 +102,6 @@ def source(tmp_path: Path, index: PackageIndex) -> Path:
     return top
 
 
-@dataclass(frozen=True)
-class Workshop:
-    """A container of the builder image, in which assemble runs several times."""
-
-    name: str
-
-    def sh(self, command: str) -> str:
-        """Run a command."""
-        return podman("exec", self.name, "bash", "-euc", command).text
-
-    def assemble(self, source: Path, env: str = "") -> str:
-        """Upload a source and build it; the log."""
-        self.copy(source, "/tmp/src")
-        return self.sh(f"{env} /usr/libexec/s2i/assemble")
-
-    def copy(self, source: Path, target: str) -> None:
-        """Copy a directory into it, for its own user."""
-        upload = f"/tmp/upload-{uuid.uuid4().hex}"
-        podman("cp", str(source), f"{self.name}:{upload}")
-        self.sh(f"rm -rf {target}; cp -r {upload} {target}")
-
-    def tree(self) -> str:
-        """All that is installed, with modes and hashes."""
-        return self.sh(
-            "cd /opt/app-root; find bin lib share include etc -not -type d -printf '%M %l %p\\n' 2>/dev/null | LC_ALL=C sort;"
-            "find bin lib share include etc -type f 2>/dev/null | LC_ALL=C sort | xargs -d '\\n' sha256sum"
-        )
-
-
 def asking(index: PackageIndex) -> tuple[str, ...]:
     """Options that name the index; pip wants to be told that it may be asked without TLS."""
     return (f"--env=PIP_INDEX_URL={index.url}", f"--env=PIP_TRUSTED_HOST={host(index)}")
@@ -141,16 +110,6 @@ def asking(index: PackageIndex) -> tuple[str, ...]:
 def given(credentials: Path, index: PackageIndex) -> tuple[str, ...]:
     """Options that open it."""
     return (f"--volume={credentials}:{CREDENTIALS}:ro", *asking(index))
-
-
-@contextmanager
-def workshop(*options: str) -> Iterator[Workshop]:
-    name = f"taxiway-test-{uuid.uuid4().hex[:12]}"
-    podman("run", "--detach", f"--name={name}", *options, BUILDER, "sleep", "600")
-    try:
-        yield Workshop(name)
-    finally:
-        podman("rm", "--force", "--time=0", name, check=False)
 
 
 @pytest.fixture

@@ -63,6 +63,9 @@ PIP = f"""ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FI
             ],
         ),
         (" + six==1.17.0\nerror: no space left", []),
+        ("  Failed to build `six==1.17.0`", ["six==1.17.0 (uv.lock line 12)"]),
+        ("  ERROR: Failed building wheel for zope.event\nerror: x", ["zope.event==5.0 (uv.lock line 20)"]),
+        ("Failed to build installable wheels for some pyproject.toml based projects", []),
         ("", []),
     ],
 )
@@ -76,6 +79,8 @@ def test_explain(output: str, lines: list[str]) -> None:
         ("error: Failed to build `night-flight @ file:///opt/app-root/src`\n  cause: flat-layout", True),
         ("error: subprocess-exited-with-error\n  Multiple top-level packages discovered in a flat-layout", True),
         ("error: Failed to build `other==1`", False),
+        ("  ERROR: Failed building wheel for other\nFailed to build other\nerror: subprocess-exited-with-error", False),
+        ("ERROR: Failed to build 'file:///opt/app-root/src' when getting requirements to build editable", True),
         ("error: no network", False),
     ],
 )

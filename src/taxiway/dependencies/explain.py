@@ -8,6 +8,10 @@ from packaging.utils import canonicalize_name
 from taxiway.dependencies.pins import Pin, PinnedList
 
 _MOST = 3  # S2I's report has room for a kilobyte
+# In uv's words and in pip's; "installable wheels" is none.
+_NOT_BUILT = re.compile(
+    r"Failed (?:to build|building wheel for) [`']?(?!installable)([A-Za-z0-9._-]+)(?=[`'=\s]|$)", re.MULTILINE
+)
 _DIGEST = re.compile(r"(Expected|Computed|Got|or)?:?\s*(sha\d+|md5|blake2b)?[: ]?\s*\b([0-9a-f]{32,128})\b")
 
 
@@ -40,7 +44,7 @@ def explain(output: str, pinned: PinnedList) -> list[str]:
 
 def _is_of_another(output: str, own: Pin) -> bool:
     """Tell whether it is another package that couldn't be built."""
-    match = re.search(r"Failed to build `([A-Za-z0-9._-]+)", output)
+    match = _NOT_BUILT.search(output)
     return bool(match and own.name and canonicalize_name(match[1]) != own.name)
 
 
@@ -76,5 +80,7 @@ def _mentions(output: str, pin: Pin) -> bool:
     """Tell whether an error names a package; uv and pip write it as `name==version`, or as `name` in a sentence."""
     name = "[-_.]+".join(map(re.escape, pin.name.split("-")))
     wanted = rf"(?<![\w.-]){name}(?:\[[^]]*\])?=={re.escape(pin.version)}(?![\w.])" if pin.version else rf"`{name}[`=<>~! \[]"
+    if any(canonicalize_name(found) == pin.name for found in _NOT_BUILT.findall(output)):
+        return True
     errors = [line for line in output.splitlines() if not line.lstrip().startswith(("+ ", "- ", "Collecting", "Downloading"))]
     return re.search(wanted, "\n".join(errors), re.IGNORECASE) is not None
