@@ -30,6 +30,7 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PackageIndex]:
     """A package index that the containers can reach."""
     wheels = tmp_path_factory.mktemp("wheels")
     package_index.download(["itsdangerous==2.2.0", "blinker==1.9.0"], wheels)
+    package_index.download(["blinker==1.8.2"], wheels)
     gateway = json.loads(podman("network", "inspect", "podman").text)[0]["subnets"][0]["gateway"]
     with PackageIndex(wheels, gateway).serving() as serving:
         yield serving
@@ -40,10 +41,15 @@ def locked_app(tmp_path: Path, index: PackageIndex) -> Path:
     """An application whose requirements are on that index."""
     source = tmp_path / "app"
     source.mkdir()
-    (source / "requirements.txt").write_text(index.requirements())
+    (source / "requirements.txt").write_text(lock(index, "blinker==1.9.0", "itsdangerous"))
     write_page(source, "first")
     index.requests.clear()
     return source
+
+
+def lock(index: PackageIndex, *names: str) -> str:
+    """Lines that pin files of the index, by the beginnings of their names."""
+    return "".join(line for line in index.requirements().splitlines(keepends=True) if line.startswith(names))
 
 
 def write_page(source: Path, text: str) -> None:
@@ -61,8 +67,8 @@ def page(image: str, *options: str, path: str = "/") -> str:
         return running.wait(path).body
 
 
-def test_incremental_build_downloads_nothing(locked_app: Path, index: PackageIndex, image_name: str) -> None:
-    """The dependencies come from the previous image, and what isn't wanted any more goes; without one, they are installed."""
+def test_incremental_build_downloads_what_changed(locked_app: Path, index: PackageIndex, image_name: str) -> None:
+    """The dependencies come from the previous image but for a changed pin, and what isn't wanted any more goes."""
     options = ("--incremental", f"--env=PIP_INDEX_URL={index.url}")
     first = s2i_build(locked_app, image_name, *options).text  # there is no previous image
     assert "Installing the dependencies (nothing was installed before)" in first
@@ -76,16 +82,18 @@ def test_incremental_build_downloads_nothing(locked_app: Path, index: PackageInd
     assert index.requests == []
     assert page(image_name) == "second"
 
-    (locked_app / "requirements.txt").write_text(index.requirements().splitlines()[0] + "\n")
+    (locked_app / "requirements.txt").write_text(lock(index, "blinker==1.8.2"))
     write_page(locked_app, "third")
     (locked_app / "wsgi.py").write_text((locked_app / "wsgi.py").read_text().replace(", itsdangerous", ""))
     index.requests.clear()
     third = s2i_build(locked_app, image_name, *options).text
-    assert "Installing the dependencies (itsdangerous removed)" in third
-    assert index.requests == []
+    assert "Installing the dependencies (blinker 1.9.0 -> 1.8.2, itsdangerous removed)" in third
+    assert index.downloads == {"/files/blinker-1.8.2-py3-none-any.whl"}
+    assert not any("itsdangerous" in path for path in index.requests)
     assert page(image_name) == "third"
     installed = podman("run", "--rm", image_name, "sh", "-c", "ls /opt/app-root/lib/python3*/site-packages").text
-    assert "blinker" in installed
+    assert "blinker-1.8.2" in installed
+    assert "blinker-1.9.0" not in installed
     assert "itsdangerous" not in installed
 
 
