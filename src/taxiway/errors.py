@@ -684,8 +684,9 @@ class DependenciesError(TaxiwayError):
             )
         elif "UnknownIssuer" in output or "CERTIFICATE_VERIFY_FAILED" in output:
             advice = (
-                "The package index presents a certificate that isn't trusted here. Mount your CA bundle:\n"
-                "  s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ..."
+                "The package index presents a certificate that isn't trusted here. Mount its authority's certificate, as ca.crt\n"
+                "in a directory (docs/credentials.md): s2i build -v $PWD/credentials:/etc/taxiway/credentials:ro ...\n"
+                "Or the authorities that this machine trusts: s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ..."
             )
         elif "'apxs'" in output:
             advice = (

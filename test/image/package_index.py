@@ -5,6 +5,7 @@ import hashlib
 import http.server
 import io
 import os
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -18,7 +19,7 @@ from pathlib import Path
 class PackageIndex:
     """Serves the wheels and sources of a directory, to whoever has one of the passwords, if there are any."""
 
-    def __init__(self, wheels: Path, address: str, passwords: Sequence[str] = ()) -> None:
+    def __init__(self, wheels: Path, address: str, passwords: Sequence[str] = (), tls: ssl.SSLContext | None = None) -> None:
         self.wheels = wheels
         self.passwords = passwords
         self.requests: list[str] = []
@@ -42,7 +43,9 @@ class PackageIndex:
                 pass
 
         self._server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), Handler)
-        self.url = f"http://{address}:{self._server.server_port}/simple/"
+        if tls:  # the handshake belongs into the request's thread: a client that breaks it off must not stop the others
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"http{'s' * bool(tls)}://{address}:{self._server.server_port}/simple/"
 
     @property
     def downloads(self) -> set[str]:

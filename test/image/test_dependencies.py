@@ -1,6 +1,8 @@
 """Installing from a real index of this machine, with a password: both installers, only what changed, offline, no secret left."""
 
 import re
+import shutil
+import ssl
 import subprocess
 import tarfile
 import uuid
@@ -193,6 +195,49 @@ def test_offline(source: Path, netrc: Path, index: PackageIndex, image_name: str
         builder.assemble(source)
     assert "alpha 1.1 (requirements.txt line 1)" in str(caught.value)
     assert "[wheelhouse-incomplete]" in str(caught.value)
+
+
+# A certificate authority, and a certificate of it for the address $1.
+AUTHORITY = """
+cd /tls
+key="-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc"
+openssl req -x509 $key -keyout ca.key -out ca.crt -days 2 -subj '/CN=authority of a test'
+openssl req -new $key -keyout index.key -out index.csr -subj /CN=index
+openssl x509 -req -in index.csr -CA ca.crt -CAkey ca.key -days 2 -extfile /dev/stdin -out index.crt <<<"subjectAltName=IP:$1"
+chmod 0644 *
+"""
+
+
+def test_index_of_a_private_authority(source: Path, index: PackageIndex, tmp_path: Path) -> None:
+    """With its certificate among the credentials both installers trust it; without, the error says where to put it."""
+    (tls := tmp_path / "tls").mkdir()
+    podman("run", "--rm", "--user=0", f"--volume={tls}:/tls", BUILDER, "bash", "-euc", AUTHORITY, "bash", gateway())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tls / "index.crt", tls / "index.key")
+    (credentials := tmp_path / "credentials").mkdir()
+    with PackageIndex(index.wheels, gateway(), tls=context).serving() as secure:
+        options = (
+            f"--env=PIP_INDEX_URL={secure.url}",
+            "--env=PIP_RETRIES=0",
+            "--env=UV_HTTP_RETRIES=0",
+            f"--volume={credentials}:{CREDENTIALS}:ro",
+        )
+        with workshop(*options) as builder:
+            for tool in ("uv", "pip"):
+                (credentials / "ca.crt").unlink(missing_ok=True)
+                with pytest.raises(AssertionError) as caught:
+                    builder.assemble(source, f"TAXIWAY_INSTALLER={tool}")
+                told = str(caught.value).rpartition("error: Couldn't install the requirements")[2]
+                assert "presents a certificate that isn't trusted here. Mount its authority's certificate, as ca.crt" in told
+                assert told.rstrip().endswith("[dependencies-failed]")
+                assert not secure.downloads
+                shutil.copy(tls / "ca.crt", credentials)
+                log = builder.assemble(source, f"TAXIWAY_INSTALLER={tool}")
+                assert f"Credentials from {CREDENTIALS}: ca.crt" in log
+                assert len(secure.downloads) == 3
+                secure.requests.clear()
+                builder.sh("echo {} >/opt/app-root/.taxiway/dependencies.json")  # so that the other one installs it again
+            assert builder.sh("grep -rl 'BEGIN CERTIFICATE' /opt/app-root /tmp --include=*.crt --include=*.pem || true") == ""
 
 
 @contextmanager

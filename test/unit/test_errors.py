@@ -293,8 +293,9 @@ def test_whole_texts(error: TaxiwayError, text: str) -> None:
         (
             "invalid peer certificate: UnknownIssuer",
             (
-                "The package index presents a certificate that isn't trusted here. Mount your CA bundle:\n"
-                "  s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ..."
+                "The package index presents a certificate that isn't trusted here. Mount its authority's certificate, as ca.crt\n"
+                "in a directory (docs/credentials.md): s2i build -v $PWD/credentials:/etc/taxiway/credentials:ro ...\n"
+                "Or the authorities that this machine trusts: s2i build -v /etc/ssl/certs:/etc/ssl/certs:ro ..."
             ),
         ),
     ],
