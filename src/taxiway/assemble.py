@@ -6,6 +6,7 @@ On a laptop the source stays where it is, Python compiles what it imports, and n
 """
 
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +19,19 @@ from urllib.parse import urlsplit
 from taxiway import console, environment, hooks, launch_plan, processes, proxy, servers, variables, warpdrive
 from taxiway.build import application, artifacts, bytecode, permissions, source, static_files, touched
 from taxiway.configuration import read_project
-from taxiway.dependencies import check, credentials, install, installer, state, system, wheelhouse
+from taxiway.dependencies import check, credentials, formats, inputs, install, installer, state, system, wheelhouse
 from taxiway.dependencies.credentials import Credentials
 from taxiway.dependencies.installer import Installer
 from taxiway.dependencies.pins import PinnedList
 from taxiway.detect import AppFacts, look
-from taxiway.errors import CollectstaticError, CommandFailedError, PipenvAndMicropipenvError, ServerMissingError, WheelhouseError
+from taxiway.errors import (
+    CollectstaticError,
+    CommandFailedError,
+    PipenvAndMicropipenvError,
+    ServerMissingError,
+    TaxiwayError,
+    WheelhouseError,
+)
 from taxiway.launch_plan import COMMAND, PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import ARTIFACTS, UPLOAD, Layout
 from taxiway.plan import BuildPlan, choose_server, decide
@@ -111,7 +119,7 @@ def _build(
             console.warn(warning)
     system.ensure(settings.system_packages, environ)
     env = _environment(environ, layout, plan.home)
-    compiled_s = _install_dependencies(plan, facts.requirements, saved, layout, env, given=given, settings=settings)
+    compiled_s = _install_dependencies(facts.requirements, saved, layout, env, given=given, settings=settings)
     if settings.install_pip:
         _install_pip(settings.origin("install_pip"), layout, env)
     has_hooks = hooks.run(layout.source, "build", env) or has_hooks
@@ -133,6 +141,67 @@ def _build(
         )
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
     return _Built(_launch_plan(plan, inspection, layout, project, project_origin), compiled_s if is_touched else None)
+
+
+def assemble_dependencies(
+    upload: Path,
+    layout: Layout,
+    environ: Mapping[str, str],
+    *,
+    home: str = ".",
+    packages: Sequence[str] = (),
+    tentative: bool = False,
+) -> None:
+    """Install the dependencies, from what of a source decides them: a layer of its own, on which `assemble` builds then.
+
+    What is installed in place belongs to the source's layer.
+
+    Args:
+        upload: Where these files were put; nothing of them stays.
+        layout: The application's places.
+        environ: The environment.
+        home: The application's directory, relative to the source.
+        packages: Server packages to install from the builder's wheelhouse, as far as the dependencies don't bring them.
+        tentative: Leave everything as it was if it fails: what the build runs before may belong to it, and isn't here.
+
+    Raises:
+        TaxiwayError: It failed, and isn't tentative.
+    """
+    os.umask(0o002)
+    upload.mkdir(exist_ok=True)
+    before = state.read(layout)
+    try:
+        _install_ahead(layout._replace(source=str(upload)), environ, home, packages)
+    except TaxiwayError as error:
+        if not tentative:
+            raise
+        if before is None:
+            install.clear(layout)
+            Path(layout.dependencies).unlink(missing_ok=True)
+        console.step(f"The dependencies can't be installed ahead of the source: {str(error).splitlines()[0]}")
+    shutil.rmtree(upload, ignore_errors=True)
+    permissions.open_to_group(Path(layout.app_root))
+
+
+def _install_ahead(layout: Layout, environ: Mapping[str, str], home: str, packages: Sequence[str]) -> None:
+    source = Path(layout.source)
+    settings = resolve_settings(environ, source)
+    given = read_credentials(settings.credentials, source, environ)
+    system.ensure(settings.system_packages, environ)
+    found = formats.look(source, source / home, settings)
+    pinned = found.pinned if found else None
+    if pinned:
+        pinned = replace(pinned, pins=tuple(pin for pin in pinned.pins if not inputs.is_in_place(pin)))
+    env = _environment(environ, layout, home)
+    since_s = given.since_s
+    if pinned and pinned.applicable:
+        since_s = _install_dependencies(pinned, Path(os.devnull), layout, env, given=given, settings=settings)
+    if settings.install_pip:
+        _install_pip(settings.origin("install_pip"), layout, env)
+    if missing := [name for name in packages if install.installed_version(name, layout) is None]:
+        with console.step(f"Installing {', '.join(missing)} for the server"):
+            install_servers(missing, layout, env)
+            bytecode.compile_dependencies(layout, env, since_s=since_s)
 
 
 def assemble_in_image(environ: Mapping[str, str]) -> None:
@@ -259,7 +328,6 @@ def server_distributions(plan: BuildPlan, has: Callable[[str], bool]) -> list[st
 
 
 def _install_dependencies(
-    plan: BuildPlan,
     requirements: PinnedList | None,
     saved: Path,
     layout: Layout,
@@ -286,10 +354,10 @@ def _install_dependencies(
     if not house:
         install.check_back_ends(requirements, layout, strict=settings.strict)
     with console.step(f"Installing the dependencies ({changes})"), tempfile.TemporaryDirectory() as private:
-        if plan.unpinned:
-            more = f" and {len(plan.unpinned) - _NAMED} more" * (len(plan.unpinned) > _NAMED)
+        if requirements and (unpinned := [f"{pin.requirement} ({pin.origin})" for pin in requirements.unpinned]):
+            more = f" and {len(unpinned) - _NAMED} more" * (len(unpinned) > _NAMED)
             console.warn(
-                f"Not pinned, so that another build may install something else: {', '.join(plan.unpinned[:_NAMED])}{more}. "
+                f"Not pinned, so that another build may install something else: {', '.join(unpinned[:_NAMED])}{more}. "
                 "Pin them: taxiway lock"
             )
         environ = installer.environment(env, given, private)

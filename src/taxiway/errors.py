@@ -1116,6 +1116,19 @@ class NoZstdError(TaxiwayError):
         )
 
 
+class LayersDifferError(TaxiwayError):
+    """A build took away what an earlier layer of the image has."""
+
+    code = "layers-differ"
+    exit_status = 9
+
+    def __init__(self, removed: Sequence[str]) -> None:
+        super().__init__(
+            f"The build removed what the layer of the dependencies has:{_listing(_some(removed))}\n\n"
+            "Build without that layer: taxiway image --one-layer"
+        )
+
+
 class IncompleteExpressionError(TaxiwayError):
     """Server arguments with shell syntax that isn't supported."""
 

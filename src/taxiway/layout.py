@@ -12,6 +12,7 @@ APP_ROOT = "/opt/app-root"  # the name that s2i-python-container's users and der
 S2I_DESTINATION = "/tmp"  # noqa: S108  # where S2I puts `src` and `artifacts` unless a label says otherwise
 UPLOAD = f"{S2I_DESTINATION}/src"
 ARTIFACTS = f"{S2I_DESTINATION}/artifacts"
+STATE = ".taxiway"  # what taxiway writes about a build, below the application's root
 
 
 class Layout(NamedTuple):
@@ -49,7 +50,7 @@ class Layout(NamedTuple):
     @property
     def state(self) -> str:
         """What taxiway writes about the build."""
-        return os.path.join(self.app_root, ".taxiway")
+        return os.path.join(self.app_root, STATE)
 
     @property
     def launch_plan(self) -> str:

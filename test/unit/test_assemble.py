@@ -4,6 +4,7 @@ import json
 import os
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,11 @@ from trees import Tree
 from taxiway import assemble as build
 from taxiway import hooks, launch_plan
 from taxiway.build import application, artifacts, bytecode, permissions, touched
-from taxiway.dependencies import install, installer
+from taxiway.dependencies import install, installer, state
 from taxiway.errors import (
     BadSettingError,
     CollectstaticError,
+    DependenciesError,
     NoEntryPointError,
     NoSourceError,
     PipenvAndMicropipenvError,
@@ -360,3 +362,41 @@ def test_variables_about_pipenv(tmp_path: Path) -> None:
     )
     assert found.dependencies == ("Pipfile.lock|requirements.txt",)
     assert said == ["PIN_PIPENV_VERSION changes nothing: Pipfile.lock is read without pipenv."]
+
+
+def test_dependencies_ahead_of_the_source(tree: Tree, layout: Layout, programs: Programs) -> None:
+    """A layer of its own: the build after it installs nothing but what refers to the source."""
+    files = {"requirements.txt": "flask==3\n-e .\n", "setup.py": ""}
+    upload = tree({f"upload/{name}": text for name, text in files.items()}) / "upload"
+    build.assemble_dependencies(upload, layout, {"PATH": os.defpath}, packages=["mod_wsgi"])
+    assert not upload.exists()
+    assert programs.names == ["uv pip install", "compile_bytecode.py", "uv pip install", "compile_bytecode.py"]
+    installed = state.read(layout)
+    assert installed is not None
+    assert list(installed.pins) == ["flask"]
+    programs.names.clear()
+    (Path(layout.packages) / "python3.13/site-packages/flask").mkdir()
+    assemble(tree, layout, WEB | files)
+    assert (Path(layout.packages) / "python3.13/site-packages/flask").is_dir(), "what is there stays"
+    assert programs.names == ["uv pip install", "compile_bytecode.py", "inspect_app.py", "compile_bytecode.py"]
+
+
+def test_a_try_that_fails_leaves_nothing(
+    tree: Tree, layout: Layout, programs: Programs, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A hook that runs before may write what is asked for; it isn't there yet."""
+
+    def install_half(*_: object, **__: object) -> Result:
+        package = Path(layout.app_root, "lib/python3.13/site-packages/half")
+        package.mkdir(parents=True)
+        return Result(1, "no matching distribution")
+
+    monkeypatch.setattr(installer, "run", install_half)
+    for tentative in (True, False):
+        upload = tree({"upload/requirements.txt": "flask==3\n"}) / "upload"
+        with nullcontext() if tentative else pytest.raises(DependenciesError):
+            build.assemble_dependencies(upload, layout, {"PATH": os.defpath}, tentative=tentative)
+        assert Path(layout.app_root, "lib/python3.13/site-packages/half").exists() == (not tentative)
+        assert Path(layout.dependencies).exists() == (not tentative)
+    assert "---> The dependencies can't be installed ahead of the source: " in capsys.readouterr().out
+    assert not programs.names

@@ -16,7 +16,7 @@ from trees import Tree
 from taxiway import __version__, console
 from taxiway.__main__ import main
 from taxiway.cli import taxiway
-from taxiway.errors import BadEnvTableError, NoEntryPointError, NoSourceError
+from taxiway.errors import BadEnvTableError, LayersDifferError, NoEntryPointError, NoSourceError
 from taxiway.layout import ARTIFACTS, UPLOAD, Layout
 from taxiway.settings import SETTINGS
 
@@ -417,6 +417,17 @@ def test_save_artifacts(run: Run, tmp_path: Path, capfdbinary: pytest.CaptureFix
     assert output(run("save-artifacts", APP_ROOT=str(tmp_path))) == ""
     with tarfile.open(fileobj=io.BytesIO(capfdbinary.readouterr().out)) as archive:
         assert archive.getnames() == ["environment.tar", ".taxiway/dependencies.json"]
+
+
+def test_a_layer_that_would_have_to_take_something_away(run: Run, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tree({"root/lib/a.py": "", "layer/": ""}) / "root"
+    monkeypatch.setattr("taxiway.cli.assemble.assemble", lambda *_: (root / "lib/a.py").unlink())
+    result = run("assemble", f"--layer={root.parent}/layer", APP_ROOT=str(root))
+    assert isinstance(result.exception, LayersDifferError)
+    assert "the layer of the dependencies has:\n  lib/a.py\n" in str(result.exception)
+    (root / "lib/a.py").write_text("")
+    output(run("assemble", f"--layer={root.parent}/layer", "--may-remove", APP_ROOT=str(root)))
+    assert (root.parent / "layer/.taxiway/removed").read_bytes() == b"lib/a.py\0"
 
 
 def test_image_dockerfile(run: Run) -> None:

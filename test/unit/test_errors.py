@@ -107,6 +107,7 @@ STATUSES = {
     "no-zstd": 9,
     "several-images": 9,
     "image-build-failed": 9,
+    "layers-differ": 9,
     "no-engine": 9,
 }
 

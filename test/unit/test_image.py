@@ -8,7 +8,7 @@ import pytest
 
 from taxiway.errors import NoEngineError
 from taxiway.image import engines
-from taxiway.image.dockerfile import ImagePlan, parse_s2i_environment, render
+from taxiway.image.dockerfile import ImagePlan, Layers, parse_s2i_environment, render
 
 
 def test_dockerfile() -> None:
@@ -29,6 +29,52 @@ def test_dockerfile() -> None:
 def test_dockerfile_on_the_builder() -> None:
     plan = ImagePlan(builder="builder:1", runtime=None, assemble="/a", run="/r")
     assert render(plan) == 'FROM builder:1 AS build\nCOPY --chown=1001:0 . /tmp/src\nRUN /a\nCMD ["/r"]\n'
+
+
+def test_layers() -> None:
+    """What decides the dependencies is copied to the same places as the source will be; the rest follows in a second layer."""
+    layers = Layers(
+        inputs=(".taxiway/wheelhouse/", "my reqs.txt", "pyproject.toml", "requirements/prod.txt"),
+        home="web",
+        packages=("mod_wsgi", "supervisor"),
+        tentative=True,
+        may_remove=True,
+    )
+    plan = ImagePlan(
+        builder="b:1", runtime="r:1", environment={"A": "1"}, build_environment={"B": "x y"}, layers=layers, cache=True
+    )
+    cache = "--mount=type=cache,id=taxiway,target=/tmp/cache,uid=1001,gid=0 UV_CACHE_DIR=/tmp/cache/uv"
+    run = f"RUN {cache} B='x y' /usr/libexec/s2i/assemble"
+    assert render(plan).splitlines() == [
+        "FROM b:1 AS dependencies",
+        'ENV A="1"',
+        "COPY --chown=1001:0 .taxiway/wheelhouse/ /tmp/src/.taxiway/wheelhouse/",
+        'COPY --chown=1001:0 ["my reqs.txt", "pyproject.toml", "/tmp/src/"]',
+        "COPY --chown=1001:0 requirements/prod.txt /tmp/src/requirements/",
+        f"{run} --dependencies-only --home=web --package=mod_wsgi --package=supervisor --tentative",
+        "",
+        "FROM dependencies AS build",
+        "COPY --chown=1001:0 . /tmp/src",
+        f"{run} --layer=/tmp/layer --may-remove",
+        "",
+        "FROM r:1",
+        'ENV A="1"',
+        "COPY --from=dependencies --chown=1001:0 /opt/app-root /opt/app-root",
+        "COPY --from=build --chown=1001:0 /tmp/layer /opt/app-root",
+        "RUN cd /opt/app-root && xargs --null rm -rf .taxiway/removed <.taxiway/removed",
+        'CMD ["/usr/libexec/s2i/run"]',
+    ]
+
+
+def test_layers_on_the_builder() -> None:
+    """The engine's own layers, so that what the dependencies replace of an older application is gone."""
+    plan = ImagePlan(builder="b:1", runtime=None, layers=Layers(inputs=("a",)), labels={"x.y": 'a "b"'})
+    assert render(plan).splitlines()[-4:] == [
+        "FROM dependencies",
+        "COPY --from=build --chown=1001:0 /tmp/layer /opt/app-root",
+        'LABEL "x.y"="a \\"b\\""',
+        'CMD ["/usr/libexec/s2i/run"]',
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,27 +131,31 @@ def test_find(monkeypatch: pytest.MonkeyPatch, found: dict[str, tuple[int, str]]
 def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     answers(monkeypatch, {"docker": (1, "Client:\nCannot connect to the Docker daemon\n")})
     with pytest.raises(NoEngineError) as caught:
-        engines.find()
+        engines.find(engines.BUILDERS)
     assert str(caught.value) == (
         "Couldn't find a container engine that works. Tried:\n"
         "  podman: no such command\n"
-        "  docker info: Cannot connect to the Docker daemon\n\n"
+        "  docker info: Cannot connect to the Docker daemon\n"
+        "  buildah: no such command\n\n"
         "Install Podman (Debian, Ubuntu: apt-get install podman), or start Docker's service."
     )
 
 
-@pytest.mark.parametrize(("engine", "pull"), [("podman", "--pull=never"), ("docker", "--pull=false")])
-def test_build_command(engine: str, pull: str) -> None:
-    argv = engines.build_command(engine, image="shop", dockerfile="/d/Dockerfile", context=".")
-    assert argv == [engine, "build", pull, "--tag", "shop", "--file", "/d/Dockerfile", "."]
+@pytest.mark.parametrize(
+    ("engine", "options"),
+    [("podman", ["--pull=never"]), ("docker", ["--pull=false"]), ("buildah", ["--pull-never", "--layers"])],
+)
+def test_build_command(engine: str, options: list[str]) -> None:
+    argv = engines.build_command(engine, images=["shop", "shop:1"], dockerfile="/d/Dockerfile", context=".")
+    assert argv == [engine, "build", *options, "--tag", "shop", "--tag", "shop:1", "--file", "/d/Dockerfile", "."]
 
 
 def test_credentials_are_secrets_of_the_engine() -> None:
     """Mounted for the one command, by the names of their files; the engine alone knows where they are."""
-    plan = ImagePlan(builder="b", runtime=None, secrets=("netrc", "ca.crt"), credentials="/c")
+    plan = ImagePlan(builder="b", runtime=None, credentials=("netrc", "ca.crt"), credentials_place="/c")
     assert (
         "RUN --mount=type=secret,id=netrc,target=/c/netrc,uid=1001 --mount=type=secret,id=ca.crt,target=/c/ca.crt,uid=1001 "
         "/usr/libexec/s2i/assemble\n"
     ) in render(plan)
-    argv = engines.build_command("podman", image="i", dockerfile="d", context=".", secrets={"netrc": "/home/me/netrc"})
+    argv = engines.build_command("podman", images=["i"], dockerfile="d", context=".", secrets={"netrc": "/home/me/netrc"})
     assert "--secret=id=netrc,src=/home/me/netrc" in argv

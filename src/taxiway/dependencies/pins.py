@@ -68,6 +68,9 @@ class PinnedList:
     options: tuple[str, ...] = ()
     """Lines for the installer that aren't requirements: `--index-url ...`, `--no-binary ...`, `--constraint ...`."""
 
+    files: tuple[str, ...] = ()
+    """The files that were read, relative to the source."""
+
     @property
     def applicable(self) -> tuple[Pin, ...]:
         """What is to be installed on this Python."""

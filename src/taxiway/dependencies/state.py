@@ -106,8 +106,8 @@ def compare(installed: State | None, wanted: State) -> Changes:
     new = {name for name, source in wanted.pins.items() if installed.pins.get(name) != source}
     gone = installed.pins.keys() - wanted.pins.keys()
     words = [_words(name, installed.pins.get(name), wanted.pins.get(name)) for name in sorted(new | gone)]
-    # A URL or path without a name doesn't tell what it has installed.
-    nameless = any(not _is_name(name) for name in new | gone)
+    # A URL or path without a name doesn't tell what it has installed; what is installed in place for the first time has nothing.
+    nameless = any(not _is_name(name) for name in new | gone if name in installed.pins or not name.startswith("-e "))
     return Changes(reasons=tuple(words), from_scratch=nameless, gone=frozenset(gone), new=frozenset(new))
 
 

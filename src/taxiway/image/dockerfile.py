@@ -1,14 +1,41 @@
-"""The Dockerfile by which `taxiway image` builds: the same scripts and the same contract as an S2I build."""
+"""The Dockerfile by which `taxiway image` builds: the same scripts and the same contract as an S2I build, in layers.
+
+Dependencies are installed from the files that decide them, before the source is there. So what follows a change of the source
+alone is one small layer, and the engine finds the others in its cache, as a registry does.
+"""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+from taxiway import console
+from taxiway.build.layers import REMOVED
+from taxiway.layout import APP_ROOT, UPLOAD
 
 BUILDER_IMAGE = "localhost/taxiway-builder:latest"
 RUNTIME_IMAGE = "localhost/taxiway-runtime:latest"
 SCRIPTS = "/usr/libexec/s2i"
 _SYSTEM = "/opt/system-packages"
 _STATUS = "/opt/runtime-packages"
+_LAYER = "/tmp/layer"  # noqa: S108  # in the stage of the build alone
+_CACHE = "/tmp/cache"  # noqa: S108
+_SECRETS = "/run/secrets"  # where engines put a secret that has no other place
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """What the layer of the dependencies is made from; what follows of it is in the source's."""
+
+    inputs: tuple[str, ...] = ()
+    """Files and directories of the source, the latter with a slash at the end."""
+    home: str = "."
+    """The application's directory, relative to the source."""
+    packages: tuple[str, ...] = ()
+    """Server packages that the dependencies don't bring."""
+    tentative: bool = False
+    """Whether something of the source may decide too what is installed, such as a hook that runs before."""
+    may_remove: bool = False
+    """Whether something of the source may take files away that the dependencies brought."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +47,21 @@ class ImagePlan:
     """None: the application stays on the builder image, as with a plain S2I build."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables of the build that stay in the image."""
-    secrets: tuple[str, ...] = ()
+    build_environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the build alone."""
+    credentials: tuple[str, ...] = ()
     """Files of credentials that are mounted for the build; the engine is told where they are."""
-    credentials: str = ""
+    credentials_place: str = ""
     """Where the build looks for them."""
+    secrets: tuple[str, ...] = ()
+    """What is mounted for the build's hooks, by its names in /run/secrets."""
     packages: tuple[str, ...] = ()
     """Debian packages that the application needs."""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    layers: Layers | None = None
+    """None: all in one."""
+    cache: bool = False
+    """Whether the engine keeps what the installer downloads for the next build."""
     assemble: str = f"{SCRIPTS}/assemble"
     run: str = f"{SCRIPTS}/run"
 
@@ -33,26 +69,63 @@ class ImagePlan:
 def render(plan: ImagePlan) -> str:
     """Write the Dockerfile; pure."""
     variables = [f"ENV {name}={_quote(value)}" for name, value in plan.environment.items()]
-    mounts = [f"--mount=type=secret,id={name},target={plan.credentials}/{name},uid=1001" for name in plan.secrets]
-    build = [
-        f"FROM {plan.builder} AS build",
-        *(_install(plan.packages, plan.runtime) if plan.packages else ()),
-        *variables,
-        "COPY --chown=1001:0 . /tmp/src",
-        f"RUN {' '.join((*mounts, plan.assemble))}",
+    begin = [*(_install(plan.packages, plan.runtime) if plan.packages else ()), *variables]
+    if plan.layers:
+        lines = [f"FROM {plan.builder} AS dependencies", *begin, *_dependencies(plan, plan.layers)]
+        lines += ["", "FROM dependencies AS build", *_source(plan, f"--layer={_LAYER}", *_may_remove(plan.layers)), ""]
+    else:
+        lines = [f"FROM {plan.builder} AS build", *begin, *_source(plan)]
+    if plan.runtime is not None:
+        lines += [*[""] * (plan.layers is None), f"FROM {plan.runtime}"]
+        lines += [*([f"COPY --from=build {_SYSTEM}/ /"] if plan.packages else ()), *variables]
+        stage = "dependencies" if plan.layers else "build"
+        lines += [f"COPY --from={stage} --chown=1001:0 {APP_ROOT} {APP_ROOT}"]
+    elif plan.layers:
+        lines += ["FROM dependencies"]
+    if plan.layers:
+        lines += [f"COPY --from=build --chown=1001:0 {_LAYER} {APP_ROOT}"]
+        lines += [f"RUN cd {APP_ROOT} && xargs --null rm -rf {REMOVED} <{REMOVED}"] * plan.layers.may_remove
+    labels = [f"LABEL {_quote(name)}={_quote(value)}" for name, value in plan.labels.items()]
+    return "\n".join([*lines, *labels, f"CMD {json.dumps([plan.run])}", ""])
+
+
+def _dependencies(plan: ImagePlan, layers: Layers) -> list[str]:
+    """Write the step that installs the dependencies."""
+    copies: dict[str, list[str]] = {}
+    for path in layers.inputs:
+        place = path if path.endswith("/") else "".join(path.rpartition("/")[:2])
+        copies.setdefault(place, []).append(path)
+    options = [f"--home={layers.home}"] * (layers.home != ".")
+    options += [*(f"--package={name}" for name in layers.packages), *["--tentative"] * layers.tentative]
+    return [
+        *(f"COPY --chown=1001:0 {_words([*paths, f'{UPLOAD}/{place}'])}" for place, paths in copies.items()),
+        _run(plan, "--dependencies-only", *options),
     ]
-    if plan.runtime is None:
-        return "\n".join([*build, f"CMD {json.dumps([plan.run])}", ""])
-    runtime = [
-        "",
-        f"FROM {plan.runtime}",
-        *([f"COPY --from=build {_SYSTEM}/ /"] if plan.packages else ()),
-        *variables,
-        "COPY --from=build --chown=1001:0 /opt/app-root /opt/app-root",
-        f"CMD {json.dumps([plan.run])}",
-        "",
-    ]
-    return "\n".join([*build, *runtime])
+
+
+def _source(plan: ImagePlan, *options: str) -> list[str]:
+    return [f"COPY --chown=1001:0 . {UPLOAD}", _run(plan, *options, secrets=plan.secrets)]
+
+
+def _may_remove(layers: Layers) -> list[str]:
+    return ["--may-remove"] * layers.may_remove
+
+
+def _run(plan: ImagePlan, *options: str, secrets: Sequence[str] = ()) -> str:
+    mounts = {name: f"{plan.credentials_place}/{name}" for name in plan.credentials}
+    mounts |= {name: f"{_SECRETS}/{name}" for name in secrets}
+    words = [f"--mount=type=secret,id={name},target={target},uid=1001" for name, target in mounts.items()]
+    variables = dict(plan.build_environment)
+    if plan.cache:
+        words.append(f"--mount=type=cache,id=taxiway,target={_CACHE},uid=1001,gid=0")
+        variables = {"UV_CACHE_DIR": f"{_CACHE}/uv"} | variables
+    words += [f"{name}={console.quote(value)}" for name, value in variables.items()]
+    return f"RUN {' '.join((*words, plan.assemble, *map(console.quote, options)))}"
+
+
+def _words(words: Sequence[str]) -> str:
+    """Write the names of a COPY; those with blanks have to be quoted."""
+    return json.dumps(words) if any(" " in word for word in words) else " ".join(words)
 
 
 def _install(packages: Sequence[str], runtime: str | None) -> list[str]:

@@ -1,5 +1,6 @@
-"""The container engines, by their command lines: Podman or Docker, whichever answers."""
+"""The container engines, by their command lines: Podman, Docker or Buildah, whichever answers."""
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from taxiway.errors import NoEngineError
 
 ENGINES = ("podman", "docker")
+BUILDERS = (*ENGINES, "buildah")
+"""Those that can build; Buildah runs nothing."""
 
 
 def find(engines: Sequence[str] = ENGINES) -> str:
@@ -20,27 +23,37 @@ def find(engines: Sequence[str] = ENGINES) -> str:
         if shutil.which(name) is None:
             tried.append(f"{name}: no such command")
             continue
-        result = subprocess.run([name, "info"], capture_output=True, text=True, check=False)
+        result = _ask(name, "info")
         if result.returncode == 0:
             return name
         tried.append(f"{name} info: {(result.stderr.strip().splitlines() or ['no answer'])[-1]}")
     raise NoEngineError(tried)
 
 
+def has_mounts(engine: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether the engine knows `RUN --mount`: of Docker only BuildKit does, which is a plug-in of its client."""
+    return engine != "docker" or (environ.get("DOCKER_BUILDKIT") != "0" and _ask("docker", "buildx", "version").returncode == 0)
+
+
+def _ask(*argv: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
 def build_command(
     engine: str,
     *,
-    image: str,
+    images: Sequence[str],
     dockerfile: str,
     context: str,
     network: str | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Write the command that builds an image from a Dockerfile beside its context, with secrets by their files; pure."""
-    pull = "--pull=never" if engine == "podman" else "--pull=false"
+    pull = {"podman": ["--pull=never"], "docker": ["--pull=false"], "buildah": ["--pull-never", "--layers"]}[engine]
     networks = [f"--network={network}"] if network else []
     given = [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
-    return [engine, "build", pull, *networks, *given, "--tag", image, "--file", dockerfile, context]
+    tags = [word for image in images for word in ("--tag", image)]
+    return [engine, "build", *pull, *networks, *given, *tags, "--file", dockerfile, context]
 
 
 def save_command(engine: str, image: str) -> list[str]:

@@ -4,7 +4,7 @@ To add one: a module with NAME, FILES (patterns) and `read`, and its place in `F
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
@@ -96,7 +96,7 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList | None:
     """Read a file in the format that its name says; what has no such name is a requirements file."""
     form = next((f for f in FORMATS if any(fnmatch(path.name, pattern) for pattern in f.FILES)), requirements_txt)
     found: PinnedList | None = form.read(path, source, selection)
-    return found
+    return replace(found, files=found.files or (found.file,)) if found else None
 
 
 def _named(word: str, source: Path, origin: str) -> Path:
@@ -131,6 +131,7 @@ def _join(lists: Sequence[PinnedList]) -> PinnedList | None:
         complete=all(pinned.complete for pinned in lists),
         contents=tuple(text for pinned in lists for text in pinned.contents),
         options=tuple(option for pinned in lists for option in pinned.options),
+        files=tuple(file for pinned in lists for file in pinned.files),
     )
 
 

@@ -46,6 +46,7 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
         complete=any(pin.hashes for pin in pins),
         contents=tuple(reader.contents),
         options=tuple(reader.options),
+        files=tuple(reader.files),
     )
 
 
@@ -98,7 +99,11 @@ class _Reader:
         self.pins: list[Pin] = []
         self.options: list[str] = []
         self.problems: list[str] = []
-        self._seen: set[tuple[Path, bool]] = set()
+        self._seen: dict[tuple[Path, bool], None] = {}
+
+    @property
+    def files(self) -> list[str]:
+        return list(dict.fromkeys(self.name(path) for path, _ in self._seen))
 
     def name(self, path: Path) -> str:
         return path.relative_to(self.source).as_posix() if path.is_relative_to(self.source) else str(path)
@@ -106,7 +111,7 @@ class _Reader:
     def read(self, path: Path, *, constraint: bool) -> None:
         if (path, constraint) in self._seen:
             return
-        self._seen.add((path, constraint))
+        self._seen[path, constraint] = None
         name = self.name(path)
         try:
             text = path.read_text(encoding="utf-8-sig")
