@@ -96,15 +96,25 @@ def start(
     _execute(command, env, home)
 
 
-def look(plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout) -> servers.Launch:
+def look(
+    plan: LaunchPlan, options: Mapping[str, object], environ: Mapping[str, str], layout: Layout, *, complete: bool = True
+) -> servers.Launch:
     """Decide all that a server's command depends on: settings, size, and the environment that hooks get too.
+
+    Args:
+        plan: The launch plan.
+        options: Settings from the command line.
+        environ: The environment.
+        layout: The application's places.
+        complete: Refuse an environment that lacks a required variable.
 
     Raises:
         TaxiwayError: A setting is wrong, a variable is missing, or the server isn't there.
     """
     declared = variables.declared(plan.project, plan.project_origin)
     env = environment.resolve(environ, layout.source, environment.DEPLOY, declared)
-    variables.require(declared, env)
+    if complete:
+        variables.require(declared, env)
     chosen = settings.resolve(
         environ=warpdrive.translate(env, layout.source, servers.NAMES),
         project=plan.project,

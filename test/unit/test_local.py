@@ -1,5 +1,7 @@
 """The laptop: environments, their Python, and what makes a build necessary."""
 
+import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +13,10 @@ from packaging.tags import sys_tags
 from trees import Tree
 
 from taxiway import errors, layout
-from taxiway.cli import taxiway
+from taxiway.cli import inside, taxiway
 from taxiway.dependencies import target
 from taxiway.layout import Layout
-from taxiway.local import environments, interpreters, servers_here
+from taxiway.local import environments, interpreters, servers_here, shells
 from taxiway.local.interpreters import Interpreter
 
 
@@ -194,3 +196,60 @@ def test_no_local_build_in_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("APP_ROOT", "/opt/app-root")
     result = CliRunner().invoke(taxiway, ["build"])
     assert isinstance(result.exception, errors.BuildInImageError)
+
+
+SHOP = environments.Environment("shop", Path("/data/my shop"), Path("/srv/shop"))
+
+
+@pytest.mark.parametrize(
+    ("told", "login_shell", "name"),
+    [(None, "/usr/bin/zsh", "zsh"), (None, "/bin/dash", "bash"), (None, "", "bash"), ("fish", "/bin/bash", "fish")],
+)
+def test_which_shell(told: str | None, login_shell: str, name: str) -> None:
+    assert shells.which(told, login_shell) == name
+
+
+@pytest.mark.parametrize("shell", shells.NAMES)
+def test_inside_a_shell_of_its_own(shell: str) -> None:
+    found = shells.inside(SHOP, shell, "/home/ada", "")
+    texts = dict(found.files)
+    assert found.argv[0] == shell
+    assert all(path.startswith("/data/my shop/.taxiway/shell/") for path in texts)
+    last = list(texts.values())[-1]
+    assert "'/data/my shop'" in last
+    assert "'(shop) '" in last
+    if shell != "fish":
+        assert f"/home/ada/.{shell}rc" in last
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_activation_is_undone(shell: str, tree: Tree) -> None:
+    if not shutil.which(shell):
+        pytest.skip(f"{shell} isn't here")
+    file = tree({"activate": shells.code(SHOP, shell)}) / "activate"
+    script = f'PS1="$ "; . {file}; echo "$PS1|$APP_ROOT|$PATH"; . {file}; taxiway deactivate'
+    script += '; echo "$PS1|${APP_ROOT-}|$PATH"; typeset -f taxiway'
+    done = subprocess.run([shell, "-fc", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False, text=True)
+    assert done.stdout.splitlines() == ["(shop) $ |/data/my shop|/data/my shop/bin:/usr/bin:/bin", "$ ||/usr/bin:/bin"]
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("PORT", "8080", "8080"),
+        ("SECRET_KEY", "x", "****"),
+        ("DB_PASSWORD", "x", "****"),
+        ("GITHUB_TOKEN", "x", "****"),
+        ("AWS_ACCESS_KEY_ID", "x", "****"),
+        ("SECRET_KEY", "", ""),
+        ("MINE", "x", "****"),
+        ("COMPASS", "north", "north"),
+        ("DATABASE_URL", "postgres://ada:pw@db:5432/shop", "postgres://ada:****@db:5432/shop"),
+        ("CACHE", "redis://db", "redis://db"),
+        ("ODD", "x://[", "x://["),
+    ],
+)
+def test_secrets_are_masked(name: str, value: str, shown: str) -> None:
+    assert inside.masked(name, value, {"MINE"}) == shown

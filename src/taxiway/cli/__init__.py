@@ -14,7 +14,15 @@ from taxiway.image.dockerfile import parse_s2i_environment
 # Command: its module. They are imported when needed, because each imports what it works with.
 _GROUPS = {
     "Look": {"plan": "plan", "settings": "settings"},
-    "Project": {"build": "build", "lock": "lock", "wheels": "wheels"},
+    "Project": {
+        "build": "build",
+        "project": "project",
+        "activate": "project",
+        "deactivate": "project",
+        "destroy": "project",
+        "lock": "lock",
+        "wheels": "wheels",
+    },
     "Run": {
         "start": "start",
         "setup": "actions",
@@ -22,6 +30,9 @@ _GROUPS = {
         "verify": "verify",
         "alive": "actions",
         "ready": "actions",
+        "exec": "inside",
+        "shell": "inside",
+        "env": "inside",
     },
     "Images": {
         "image": "image",

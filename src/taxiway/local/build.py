@@ -52,6 +52,17 @@ def build(environment: Environment, environ: Mapping[str, str], *, python: str |
     console.step(f"Built. It starts {plan.app} under {plan.server} {plan.servers.get(plan.server, '')}".rstrip())
 
 
+def create(environment: Environment, environ: Mapping[str, str], python: str | None) -> None:
+    """Make an environment, without building it.
+
+    Raises:
+        TaxiwayError: The directory can't be a project's, or there is no Python for it.
+    """
+    environments.require_source(environment)
+    with _locked(environment.layout):
+        _prepare(environment, environ, python, clean=False)
+
+
 def reasons(environment: Environment, environ: Mapping[str, str]) -> list[str]:
     """Say why an environment has to be built, in words; empty: it is as the source wants it. Nothing is imported for that."""
     layout = environment.layout
