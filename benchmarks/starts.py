@@ -62,7 +62,7 @@ def by_hand(image: str) -> list[str]:
     printed = podman("run", "--rm", image, "taxiway", "start", "--dry-run").text
     command = next(line.strip() for line in printed.splitlines() if line.strip().startswith("$ "))[2:]
     command = re.sub(r"^sh \S+graceful.sh \S+ \S+ ", "", command)  # the server alone, which binds its address itself
-    command = re.sub(r"( --bind fd://\d)+", " --bind 0.0.0.0:8080", command)
+    command = re.sub(r" --bind fd://\d", " --bind 0.0.0.0:8080", command)
     variables = {
         "TAXIWAY_APP": "mysite.wsgi:application",
         "TAXIWAY_PLAN": "/opt/app-root/.taxiway/launch.json",

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from taxiway import console
 from taxiway.errors import UnknownProcessError
-from taxiway.servers import Command, Launch
+from taxiway.servers import DESCRIPTOR, Command, Launch
 
 PACKAGE = "supervisor"
 WEB = "web"
@@ -66,7 +66,7 @@ def supervise(programs: Sequence[Program], launch: Launch) -> Command:
         if name == WEB:
             server = command
         else:
-            text += "".join(f"exec {number}>&-\n" for number in launch.descriptors)  # the server's sockets
+            text += f"exec {DESCRIPTOR}>&-\n"  # the server's socket
         files.append((scripts[name], f"{text}exec {console.join(command.argv)}\n"))
     return server._replace(
         argv=(launch.layout.python, "-P", "-m", "taxiway_runtime.supervise", configuration, *scripts),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from taxiway import console
-from taxiway.servers import FIRST_DESCRIPTOR, Command
+from taxiway.servers import DESCRIPTOR, Command
 
 _PAUSE_S = 0.5
 _PASSED_OVER = frozenset({"__pycache__", "node_modules"})
@@ -40,7 +40,7 @@ def serve(command: Command, environ: Mapping[str, str], home: str, source: str, 
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-    sockets = range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(command.addresses) * command.hand_over)
+    sockets = (DESCRIPTOR,) if command.address and command.hand_over else ()
     while not stopping:
         seen = snapshot(source)
         prepare()

@@ -15,7 +15,7 @@ from taxiway.errors import BadSettingError, UnknownSettingError
 # Set by taxiway itself for hooks and the server; not settings.
 RESERVED = frozenset(
     {
-        "TAXIWAY_SOCKETS",
+        "TAXIWAY_SOCKET",
         "TAXIWAY_SUPERVISOR",
         "TAXIWAY_PHASE",
         "TAXIWAY_PLAN",
@@ -300,7 +300,12 @@ SETTINGS = (
         20,
         "Seconds that requests in flight may take to finish after SIGTERM.",
     ),
-    Setting("request-timeout", _integer(1, 86400), 60, "Seconds after which a stuck worker is replaced."),
+    Setting(
+        "request-timeout",
+        _integer(1, 86400),
+        60,
+        "Seconds that a request may take until its answer begins; then it is ended, and a process that is stuck is replaced.",
+    ),
     Setting("max-body", SIZE, 1024**3, "The largest request body, in bytes or as 10M, 2G; a larger one is answered with 413."),
     Setting(
         "log-format",

@@ -1,11 +1,12 @@
-"""The order of what stands in front of an application, the same for WSGI and ASGI: limits, access log, trusted proxies."""
+"""The order of what stands in front of an application, for WSGI and ASGI: time, size, access log, trusted proxies."""
 
 import os
 from types import ModuleType
 from typing import Any
 
-from taxiway_runtime import access_log, error_log, limits, proxy
+from taxiway_runtime import access_log, error_log, limits, overdue, proxy
 
+_WITH_TIMEOUT = ("mod_wsgi", "uwsgi")
 _WITHOUT_LOG = ("waitress",)
 _WITHOUT_ANSWER = ("uwsgi",)  # to a request where the application fails
 
@@ -14,10 +15,12 @@ def _compose(application: Any, interface: str) -> Any:
     def layer(module: ModuleType) -> Any:
         return getattr(module, interface)
 
+    server = os.environ.get("TAXIWAY_SERVER")
+    if (seconds := int(os.environ.get("TAXIWAY_REQUEST_TIMEOUT") or 0)) and server not in _WITH_TIMEOUT:
+        application = layer(overdue)(application, seconds)
     if limit := int(os.environ.get("TAXIWAY_MAX_BODY") or 0):
         application = layer(limits)(application, limit)
     as_json = os.environ.get("TAXIWAY_LOG_FORMAT") == "json"
-    server = os.environ.get("TAXIWAY_SERVER")
     if as_json or server in _WITHOUT_LOG:
         application = layer(access_log)(application, as_json=as_json)
     if server in _WITHOUT_ANSWER:

@@ -54,7 +54,7 @@ for name in HUP QUIT USR1 USR2 TTIN TTOU; do
 done
 TAXIWAY_SUPERVISOR=$$ "$@" &
 server="${server:-$!}"
-exec 3<&- 4<&- # the server alone has the sockets: once it stops listening, nobody does
+exec 3<&- # the server alone has the socket: once it stops listening, nobody does
 status=0
 while :; do
   interrupted=

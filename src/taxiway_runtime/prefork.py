@@ -11,13 +11,19 @@ from collections.abc import Callable
 IMPORT_FAILED = 3  # as gunicorn ends
 _PAUSE_S = 1.0  # before a process that died is replaced
 _sockets: list[socket.socket] = []
+_children: list[int] = []  # this process, if another takes its place when it ends
 
 
 def sockets() -> list[socket.socket]:
     """Return the sockets that `taxiway start` has bound; none where the user's own arguments say where to listen."""
     if not _sockets:
-        _sockets.extend(socket.socket(fileno=int(number)) for number in os.environ.get("TAXIWAY_SOCKETS", "").split())
+        _sockets.extend(socket.socket(fileno=int(number)) for number in os.environ.get("TAXIWAY_SOCKET", "").split())
     return _sockets
+
+
+def has_parent() -> bool:
+    """Tell whether this process is replaced when it ends."""
+    return os.getpid() in _children
 
 
 def serve(run: Callable[[Callable[[], None]], None], processes: int) -> None:
@@ -69,6 +75,7 @@ class _Parent:
             os.close(writer)
             self.ready[pid] = reader
             return
+        _children.append(os.getpid())
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, signal.SIG_DFL)
         status = 0

@@ -32,7 +32,7 @@ PLAN = LaunchPlan(
 
 def launch(**environ: str) -> Launch:
     settings = resolve(environ=environ, project={})
-    return Launch(PLAN, settings, Size(1, 4, "small"), Layout("/opt/app", "/opt/app/src"), environ, "/tmp/100%", ("0.0.0.0",))
+    return Launch(PLAN, settings, Size(1, 4, "small"), Layout("/opt/app", "/opt/app/src"), environ, "/tmp/100%", "0.0.0.0")
 
 
 @pytest.mark.parametrize(

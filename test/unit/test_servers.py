@@ -43,7 +43,7 @@ def launch(
     )
     environ = environ or {}
     settings = resolve(environ=environ, project={})
-    return Launch(plan, settings, Size(3, 8, ""), Layout(root, f"{root}/src"), environ, "/tmp/taxiway-1001", ("0.0.0.0", "::"))
+    return Launch(plan, settings, Size(3, 8, ""), Layout(root, f"{root}/src"), environ, "/tmp/taxiway-1001", "::")
 
 
 GRACEFUL = ("sh", f"{runtime_path()}/taxiway_runtime/graceful.sh", "TERM", "21")
@@ -62,7 +62,6 @@ def test_gunicorn() -> None:
             *GRACEFUL,
             "/opt/app-root/bin/gunicorn",
             *("--bind", "fd://3"),
-            *("--bind", "fd://4"),
             *("--worker-class", "gthread"),
             *("--workers", "3"),
             *("--threads", "8"),
@@ -78,7 +77,7 @@ def test_gunicorn() -> None:
             "taxiway_runtime.wsgi:application",
         ),
         unset=("GUNICORN_CMD_ARGS",),
-        addresses=(("0.0.0.0", 8080), ("::", 8080)),
+        address=("::", 8080),
         hand_over=True,
     )
 
@@ -103,7 +102,7 @@ def test_no_control_socket_since_25_1(version: str, *, has: bool) -> None:
 @pytest.mark.parametrize(
     ("environ", "binds"),
     [
-        ({}, [("--bind", "fd://3"), ("--bind", "fd://4")]),
+        ({}, [("--bind", "fd://3")]),
         ({"TAXIWAY_SERVER_ARGS": "--bind 127.0.0.1:1"}, [("--bind", "127.0.0.1:1")]),
         ({"TAXIWAY_SERVER_ARGS": "--bind=[::]:$PORT", "PORT": "9"}, [("--bind=[::]:9", "--forwarded-allow-ips")]),
         ({"TAXIWAY_SERVER_ARGS": "-b :1"}, [("-b", ":1")]),
@@ -111,14 +110,14 @@ def test_no_control_socket_since_25_1(version: str, *, has: bool) -> None:
         ({"GUNICORN_CMD_ARGS": "--bind unix:/tmp/s"}, [("--bind", "unix:/tmp/s")]),
         ({"GUNICORN_CMD_ARGS": '"--bind unix:/tmp/s"'}, [("--bind", "unix:/tmp/s")]),  # quotes from .s2i/environment
         # The peer drops its bind as soon as anything is set, and listens on the loopback address.
-        ({"GUNICORN_CMD_ARGS": "--reload"}, [("--bind", "fd://3"), ("--bind", "fd://4")]),
-        ({"TAXIWAY_SERVER_ARGS": "--backlog 100"}, [("--bind", "fd://3"), ("--bind", "fd://4")]),
+        ({"GUNICORN_CMD_ARGS": "--reload"}, [("--bind", "fd://3")]),
+        ({"TAXIWAY_SERVER_ARGS": "--backlog 100"}, [("--bind", "fd://3")]),
     ],
 )
 def test_bind(environ: dict[str, str], binds: list[tuple[str, str]]) -> None:
     command = gunicorn.command(launch("gunicorn", environ=environ))
     argv = command.argv
-    assert bool(command.addresses) is (binds[0][1] == "fd://3")
+    assert bool(command.address) is (binds[0][1] == "fd://3")
     found = [pair for pair in itertools.pairwise(argv) if pair[0].startswith(("-b", "--bind"))]
     assert found == binds
 
@@ -258,7 +257,7 @@ def test_mod_wsgi() -> None:
             "--access-log",
         ),
         argv=(*GRACEFUL[:2], "WINCH", "21", "bash", "/tmp/taxiway-1001/mod_wsgi/apachectl", "start", "-DFOREGROUND"),
-        addresses=(("0.0.0.0", 8080), ("::", 8080)),
+        address=("::", 8080),
     )
 
 
@@ -335,7 +334,7 @@ def test_uvicorn() -> None:
             "--no-proxy-headers",
             "taxiway_runtime.asgi:application",
         ),
-        addresses=(("0.0.0.0", 9000), ("::", 9000)),
+        address=("::", 9000),
         hand_over=True,
     )
 
@@ -354,10 +353,10 @@ def test_every_server(server: str) -> None:
     """Stopped by graceful.sh; at PORT; nothing but the user's own arguments replaces the address."""
     found = whole_command(server, {"PORT": "9000"})
     assert found.argv[:2] == GRACEFUL[:2]
-    assert found.addresses == (("0.0.0.0", 9000), ("::", 9000))
+    assert found.address == ("::", 9000)
     arguments = {"gunicorn": "--bind=:1", "hypercorn": "--bind :1", "uwsgi": "--http-socket :1", "mod_wsgi": "--port 1"}
     own = whole_command(server, {"TAXIWAY_SERVER_ARGS": arguments.get(server, "--host=::1")})
-    assert own.addresses == ()
+    assert own.address is None
     assert not [word for word in own.argv if word.startswith("fd://")]
 
 

@@ -1,6 +1,8 @@
 """Starting: what is decided, and how little is imported on the way."""
 
+import errno
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,7 +74,9 @@ def test_prepare(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
         "TAXIWAY_PLAN": layout.launch_plan,
         "TAXIWAY_MAX_BODY": "1073741824",
         "TAXIWAY_LOG_FORMAT": "text",
-        "TAXIWAY_SOCKETS": "3 4" if len(command.addresses) == 2 else "3",
+        "TAXIWAY_REQUEST_TIMEOUT": "90",
+        "TAXIWAY_GRACEFUL_TIMEOUT": "20",
+        "TAXIWAY_SOCKET": "3",
         "TAXIWAY_PROXY": '{"trust":[],"headers":[],"hops":null,"engine":"middleware"}',
         "DJANGO_SETTINGS_MODULE": "site.settings",
     }
@@ -288,17 +292,19 @@ sys.path.insert(0, sys.argv[1])
 from taxiway import start
 from taxiway.errors import CannotListenError
 from taxiway.servers import Command
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
+with socket.socket(socket.AF_INET6 if ":" in sys.argv[3] else socket.AF_INET) as probe:
+    probe.bind((sys.argv[3], 0))
     port = probe.getsockname()[1]
-start._listen(Command(argv=(), addresses=(("127.0.0.1", port), ("127.0.0.2", port)), hand_over=True, backlog=int(sys.argv[2])))
-kept = [socket.socket(fileno=number) for number in (3, 4)]
-for number, given in enumerate(kept, 3):
-    listens = given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
-    defers = given.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT) > 0
-    print(given.getsockname() == (f"127.0.0.{number - 2}", port), os.get_inheritable(number), listens, int(defers))
+start._listen(Command(argv=(), address=(sys.argv[3], port), hand_over=True, backlog=int(sys.argv[2])))
+given = socket.socket(fileno=3)
+listens = given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+defers = given.getsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT) > 0
+print(given.getsockname()[:2] == (sys.argv[3], port), os.get_inheritable(3), listens, int(defers))
+if listens and ":" in sys.argv[3]:
+    for host in ("127.0.0.1", "::1"):
+        socket.create_connection((host, port)).close()
 try:
-    start._listen(Command(argv=(), addresses=(("127.0.0.1", port),)))
+    start._listen(Command(argv=(), address=(sys.argv[3], port)))
     print("bound again")
 except CannotListenError as error:
     print(str(error).replace(str(port), "PORT"))
@@ -307,17 +313,32 @@ except CannotListenError as error:
 
 @pytest.mark.programs
 @pytest.mark.parametrize("backlog", [0, 5])
-def test_sockets_that_are_handed_over(backlog: int) -> None:
-    """As descriptors 3 and 4; a server that doesn't take them learns in time that the port is in use."""
-    argv = [sys.executable, "-c", LISTEN, str(Path(start.__file__).parents[1]), str(backlog)]
+@pytest.mark.parametrize("host", ["127.0.0.1", "::"])
+def test_socket_that_is_handed_over(host: str, backlog: int) -> None:
+    """As descriptor 3, for both families; a server that doesn't take it learns in time that the port is in use."""
+    argv = [sys.executable, "-c", LISTEN, str(Path(start.__file__).parents[1]), str(backlog), host]
     lines = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
-    assert lines[:2] == [f"True True {int(backlog > 0)} {int(backlog > 0)}"] * 2
+    assert lines[0] == f"True True {int(backlog > 0)} {int(backlog > 0)}"
     in_use = [
-        "Couldn't listen on 127.0.0.1 port PORT: Address already in use.",
+        f"Couldn't listen on {host} port PORT: Address already in use.",
         "",
         "Set PORT to a free one, or end the program that has it.",
     ]
-    assert lines[2:] == (in_use if backlog else ["bound again"])
+    assert lines[1:] == (in_use if backlog else ["bound again"])
+
+
+def test_without_ipv6(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel gives no socket for both families, IPv4 is what is left."""
+    real = socket.socket
+
+    def only_ipv4(family: int = socket.AF_INET, *rest: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return real(family, *rest)
+
+    assert start.look(PLAN, {}, {}, layout).address == ("::", 8080)
+    monkeypatch.setattr(socket, "socket", only_ipv4)
+    assert start.look(PLAN, {}, {}, layout).address == ("0.0.0.0", 8080)
 
 
 def test_port_that_only_root_may_use() -> None:

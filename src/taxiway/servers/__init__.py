@@ -18,7 +18,7 @@ from taxiway.sizing import Size
 # Where an application pins several that fit, the first one is chosen.
 NAMES = ("mod_wsgi", "gunicorn", "uwsgi", "waitress", "uvicorn", "hypercorn", "granian", *PROGRAMS)
 DEFAULTS = {WSGI: "mod_wsgi", ASGI: "uvicorn", PYTHON: "python", SHELL: "shell", COMMAND: "command"}
-FIRST_DESCRIPTOR = 3
+DESCRIPTOR = 3  # the socket that is handed over
 
 
 class Launch(NamedTuple):
@@ -31,18 +31,13 @@ class Launch(NamedTuple):
     environ: Mapping[str, str]
     writable: str
     """A directory for what the server writes while it runs."""
-    hosts: tuple[str, ...] = ("0.0.0.0",)  # noqa: S104  # a container is to be reached
-    """The addresses to listen at."""
+    host: str = "0.0.0.0"  # noqa: S104  # a container is to be reached
+    """Where to listen; `::` takes connections of IPv4 as well."""
 
     @property
-    def addresses(self) -> tuple[tuple[str, int], ...]:
+    def address(self) -> tuple[str, int]:
         """Where to listen: host and port."""
-        return tuple((host, self.settings.port) for host in self.hosts)
-
-    @property
-    def descriptors(self) -> tuple[int, ...]:
-        """The descriptors of the sockets that are handed over."""
-        return tuple(range(FIRST_DESCRIPTOR, FIRST_DESCRIPTOR + len(self.hosts)))
+        return self.host, self.settings.port
 
     def graceful(self, *argv: str, signal: str = "TERM") -> tuple[str, ...]:
         """Write a command that runs a server, and stops it by the signal on which it finishes what it has begun."""
@@ -73,12 +68,12 @@ class Command(NamedTuple):
     """Files to write before: path and content."""
     prepare: tuple[str, ...] = ()
     """A command to run before."""
-    addresses: tuple[tuple[str, int], ...] = ()
-    """Hosts and ports to bind before, so that what forbids it is told."""
+    address: tuple[str, int] | None = None
+    """Host and port to bind before, so that what forbids it is told."""
     hand_over: bool = False
-    """Whether the server gets these sockets, as descriptors 3 and following; else it binds them itself."""
+    """Whether the server gets this socket, as descriptor 3; else it binds the address itself."""
     backlog: int = 0
-    """Length of the queue of handed over sockets that listen already; 0: the server calls listen() when it is ready."""
+    """Length of the queue of a handed over socket that listens already; 0: the server calls listen() when it is ready."""
     directory: str | None = None
     """Where to run it; None: in the application's directory."""
 

@@ -32,12 +32,12 @@ def command(launch: Launch) -> Command:
         argv=launch.graceful(
             os.path.join(launch.layout.bin, "granian"),
             *("--interface", "asgi"),
-            *("--host", launch.hosts[-1] if "::" in launch.hosts else launch.hosts[0]),
+            *("--host", launch.host),
             *("--port", str(settings.port)),
             *options.defaults(defaults, launch.environ, "GRANIAN_"),
             *(("--access-log",) if settings.log_format == TEXT_LOG else ()),
             *own,
             f"{launch.module}:application",
         ),
-        addresses=() if options.bind(own, "--host", "--port", "--uds") else launch.addresses,
+        address=None if options.bind(own, "--host", "--port", "--uds") else launch.address,
     )

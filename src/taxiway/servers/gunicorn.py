@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from taxiway.arguments import split
 from taxiway.launch_plan import ASGI, WSGI
-from taxiway.servers import Command, Launch, options
+from taxiway.servers import DESCRIPTOR, Command, Launch, options
 from taxiway.settings import TEXT_LOG, variable
 
 PACKAGE = "gunicorn"
@@ -32,6 +32,8 @@ def command(launch: Launch) -> Command:
         worker = "gthread"
     else:
         worker = "asgi" if has_asgi_worker(installed) else "uvicorn.workers.UvicornWorker"
+    # Who sets gunicorn's own time limit gets that alone: how long its worker may not answer.
+    timed = "timeout" in configured or options.bind(own, "-t", "--timeout")
     defaults: list[tuple[str, tuple[str, ...]]] = [
         ("worker_class", ("--worker-class", worker)),
         ("workers", ("--workers", str(launch.size.processes))),
@@ -46,6 +48,8 @@ def command(launch: Launch) -> Command:
     ]
     if settings.log_format == TEXT_LOG:
         defaults.append(("accesslog", ("--access-logfile", "-")))
+    if worker == "asgi":
+        defaults.append(("logger_class", ("--logger-class", "taxiway_runtime.gunicorn_log.Logger")))
     if options.version(installed) >= (25, 1):
         # It would be made below HOME, which an arbitrary UID with a read-only root can't write.
         defaults.append(("control_socket_disable", ("--no-control-socket",)))
@@ -54,16 +58,15 @@ def command(launch: Launch) -> Command:
         argv += ["--config", config]
     binds = "bind" in configured or options.bind(own, "-b", "--bind")
     if not binds:
-        for descriptor in launch.descriptors:
-            argv += ["--bind", f"fd://{descriptor}"]
+        argv += ["--bind", f"fd://{DESCRIPTOR}"]
     for name, words in defaults:
         if name not in configured:
             argv += words
     return Command(
         # Whose proxy headers count is taxiway's policy alone; gunicorn would believe X-Forwarded-Proto from the loopback address.
         argv=launch.graceful(*argv, *own, "--forwarded-allow-ips", "", f"{launch.module}:application"),
-        unset=("GUNICORN_CMD_ARGS",),
-        addresses=() if binds else launch.addresses,
+        unset=("GUNICORN_CMD_ARGS", *(("TAXIWAY_REQUEST_TIMEOUT",) if timed else ())),
+        address=None if binds else launch.address,
         hand_over=True,
     )
 

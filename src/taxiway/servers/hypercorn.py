@@ -31,6 +31,6 @@ def command(launch: Launch) -> Command:
             *own,
             f"{launch.module}:application",
         ),
-        addresses=() if options.bind(own, "-b", "--bind", "--insecure-bind", "--quic-bind") else launch.addresses,
+        address=None if options.bind(own, "-b", "--bind", "--insecure-bind", "--quic-bind") else launch.address,
         hand_over=True,
     )

@@ -41,7 +41,7 @@ def command(launch: Launch) -> Command:
         *("--application-type", "module"),
         *("--callable-object", "application"),
         *("--working-directory", launch.home),
-        *(() if launch.hosts[0] == "0.0.0.0" else ("--host", launch.hosts[0])),  # noqa: S104
+        *(() if launch.host in {"0.0.0.0", "::"} else ("--host", launch.host)),  # noqa: S104
         *("--port", str(settings.port)),
         *("--processes", str(launch.size.processes)),
         *("--threads", str(launch.size.threads)),
@@ -89,7 +89,7 @@ def command(launch: Launch) -> Command:
             *("bash", os.path.join(root, "apachectl"), "start", "-DFOREGROUND", *(("-f", first) if static else ())),
             signal="WINCH",
         ),
-        addresses=() if options.bind(own, "--host", "--port") else launch.addresses,
+        address=None if options.bind(own, "--host", "--port") else launch.address,
     )
 
 

@@ -36,6 +36,6 @@ def command(launch: Launch) -> Command:
             "--no-proxy-headers",  # whose count is taxiway's policy alone
             f"{launch.module}:application",
         ),
-        addresses=() if options.bind(own, "--host", "--port", "--fd", "--uds") else launch.addresses,
+        address=None if options.bind(own, "--host", "--port", "--fd", "--uds") else launch.address,
         hand_over=True,
     )

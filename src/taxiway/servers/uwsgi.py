@@ -9,7 +9,7 @@ connection has a thread for 4 s; and chunks of a body become requests of their o
 import os
 
 from taxiway.launch_plan import WSGI
-from taxiway.servers import Command, Launch, options
+from taxiway.servers import DESCRIPTOR, Command, Launch, options
 from taxiway.settings import TEXT_LOG
 
 PACKAGE = "pyuwsgi"
@@ -46,14 +46,14 @@ def command(launch: Launch) -> Command:
             "--master",
             "--need-app",
             *("--hook-master-start", "unix_signal:15 gracefully_kill_them_all"),
-            *(() if binds else (word for fd in launch.descriptors for word in ("--http-socket", f"fd://{fd}"))),
+            *(() if binds else ("--http-socket", f"fd://{DESCRIPTOR}")),
             *options.defaults(defaults, launch.environ, "UWSGI_"),
             *(() if settings.log_format == TEXT_LOG else ("--disable-logging",)),
             *own,
             *("--module", f"{launch.module}:application"),
         ),
         unset=("UWSGI_HTTP", "UWSGI_HTTP_SOCKET", "UWSGI_HTTP11_SOCKET", "UWSGI_SOCKET"),
-        addresses=() if binds else launch.addresses,
+        address=None if binds else launch.address,
         hand_over=True,
         backlog=_BACKLOG,
     )

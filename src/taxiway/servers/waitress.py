@@ -31,6 +31,6 @@ def command(launch: Launch) -> Command:
             *own,
             "--no-clear-untrusted-proxy-headers",  # what counts is taxiway's policy alone
         ),
-        addresses=() if options.bind(own, "--listen", "--host", "--port", "--unix-socket") else launch.addresses,
+        address=None if options.bind(own, "--listen", "--host", "--port", "--unix-socket") else launch.address,
         hand_over=True,
     )
