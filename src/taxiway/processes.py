@@ -50,9 +50,9 @@ def select(asked: str, declared: Sequence[tuple[str, str]], origin: str) -> tupl
     return names
 
 
-def shell(line: str, directory: str) -> Command:
+def shell(line: str, launch: Launch) -> Command:
     """Run a command line as a Procfile means it: at the top of the source, by a shell, which becomes a simple command."""
-    return Command(argv=("bash", "-c", line), directory=directory)
+    return Command(argv=launch.program("bash", "-c", line), directory=launch.layout.source)
 
 
 def supervise(programs: Sequence[Program], launch: Launch) -> Command:

@@ -165,7 +165,7 @@ def _program(name: str, launch: servers.Launch) -> servers.Command:
     if name != processes.WEB:
         line = dict(plan.processes)[name]
         console.step(f"Starting the process type {name}: {line}")
-        return processes.shell(line, launch.layout.source)
+        return processes.shell(line, launch)
     server = servers.load(plan.server, plan.origins["server"])
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
     console.detail(f"server: {plan.server} ({plan.origins['server']}), {launch.size.reason}")
@@ -196,7 +196,13 @@ def _told(plan: LaunchPlan, chosen: settings.Settings) -> LaunchPlan:
     if plan.origins.get("app", "").startswith("wsgi_app"):
         peers = []
     for app, setting, interface in own + peers:
-        if app is None or (setting == "app" and plan.interface in launch_plan.PROGRAMS):
+        if app is None:
+            continue
+        if setting == "app" and plan.interface in launch_plan.PROGRAMS:
+            console.warn(
+                f"{chosen.origin(setting)}={app} is passed over: this image starts a program, {plan.app} "
+                f"({plan.origins['app']}). Build the image with it to start that application."
+            )
             continue
         if app == plan.app or plan.app.rstrip("'").endswith(f"./{app}"):
             return plan  # as built; a script without its run bit has a command line

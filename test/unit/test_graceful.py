@@ -103,6 +103,55 @@ def test_import_that_failed_in_a_server_that_stays_up(start: Start) -> None:
     assert process.wait(timeout=20) == 3
 
 
+def program(text: str, seconds: int = 20) -> tuple[str, ...]:
+    """A command line of graceful.sh for a shell script of the user's."""
+    return ("sh", SCRIPT, "program", str(seconds), "bash", "-c", text)
+
+
+CHILD = "import os, signal, sys, time; signal.signal(15, lambda *_: (time.sleep(0.3), os.write(1, b'finished\\n'), sys.exit()))"
+WAITS = f"{sys.executable} -c \"{CHILD}; print('ready', flush=True); time.sleep(60)\""
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "status"),
+    [
+        (f"exec {WAITS}", "finished\n", 0),
+        (f"{WAITS}; echo not reached", "finished\n", 0),  # the shell dies at once, what it runs is told then
+        ("echo ready; exec sleep 60", "", 0),  # ended by the signal
+        ("trap 'exit 4' TERM; echo ready; while :; do sleep 0.05; done", "", 4),  # its own problem
+        ("echo ready; exit 6", "", 6),
+    ],
+)
+def test_programs(start: Start, text: str, said: str, status: int) -> None:
+    process = start(*program(text))
+    if status != 6:
+        process.terminate()
+    assert process.communicate(timeout=20)[0] == said
+    assert process.returncode == status
+
+
+def test_a_program_stops_its_own_children(start: Start) -> None:
+    """They don't get the signal as long as it runs."""
+    parent = "(trap 'echo child told' TERM; while :; do sleep 0.05; done) & trap 'sleep 0.3; kill -9 $!; exit' TERM; "
+    process = start(*program(f"{parent} echo ready; while :; do sleep 0.05; done"))
+    process.terminate()
+    assert process.communicate(timeout=20)[0] == ""
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_program_that_does_not_stop(start: Start, again: bool) -> None:  # noqa: FBT001
+    """A second signal ends it at once, with all that it has started; else it has its time."""
+    process = start(*program("(trap '' TERM; echo ready; sleep 60; echo late); echo late", seconds=20 if again else 1))
+    process.terminate()
+    if again:
+        while Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().count(" ") < 2:
+            pass  # the timer of the stop isn't there yet
+        process.terminate()
+    assert process.communicate(timeout=10)[0] == ""
+    assert process.returncode == (143 if again else 0)
+
+
 PREFORK = """\
 import os, signal, sys, time
 from taxiway_runtime import prefork

@@ -5,7 +5,7 @@ import pytest
 from taxiway import processes, start
 from taxiway.errors import UnknownProcessError
 from taxiway.launch_plan import LaunchPlan
-from taxiway.layout import Layout
+from taxiway.layout import Layout, runtime_path
 from taxiway.processes import Program, select, shell, supervise
 from taxiway.servers import Command, Launch
 from taxiway.settings import resolve
@@ -28,6 +28,9 @@ PLAN = LaunchPlan(
     passed_over=(),
     processes=DECLARED,
 )
+
+
+PROGRAM = ("sh", f"{runtime_path()}/taxiway_runtime/graceful.sh", "program", "21")
 
 
 def launch(**environ: str) -> Launch:
@@ -62,7 +65,7 @@ def test_unknown_type(asked: str, name: str) -> None:
 
 def test_one_type(capsys: pytest.CaptureFixture[str]) -> None:
     command, env = start.prepare(launch(TAXIWAY_PROCESS="worker", FORWARDED_ALLOW_IPS="*"))
-    assert command == Command(argv=("bash", "-c", "python worker.py"), directory="/opt/app/src")
+    assert command == Command(argv=(*PROGRAM, "bash", "-c", "python worker.py"), directory="/opt/app/src")
     assert env == {"TAXIWAY_PROCESS": "worker"}
     assert capsys.readouterr().out == "---> Starting the process type worker: python worker.py\n"
 
@@ -79,7 +82,7 @@ def test_several_types() -> None:
     assert web.startswith("cd /opt/app/src/site\nexport TAXIWAY_PROCESS=web\nexec ")
     assert "/opt/app/bin/gunicorn" in web
     assert files["/tmp/100%/process-clock.sh"] == (
-        "cd /opt/app/src\nexport TAXIWAY_PROCESS=clock\nexec 3>&-\nexec bash -c 'exec ./clock 50% ; date'\n"
+        f"cd /opt/app/src\nexport TAXIWAY_PROCESS=clock\nexec 3>&-\nexec {' '.join(PROGRAM)} bash -c 'exec ./clock 50% ; date'\n"
     )
     configuration = files["/tmp/100%/supervisord.conf"]
     assert "programs=web,clock\n" in configuration
@@ -89,7 +92,7 @@ def test_several_types() -> None:
 
 def test_what_the_server_needs_before_is_kept() -> None:
     server = Command(argv=("a",), fresh="/tmp/x", files=(("/tmp/y", "text"),), prepare=("make", "it"))
-    found = supervise([Program("web", server), Program("worker", shell("b", "/src"))], launch())
+    found = supervise([Program("web", server), Program("worker", shell("b", launch()))], launch())
     assert (found.fresh, found.files[0], found.prepare) == ("/tmp/x", ("/tmp/y", "text"), ("make", "it"))
 
 

@@ -199,13 +199,18 @@ def test_another_server_than_the_build_s(layout: Layout) -> None:
         ("command", "cd web && ./serve --port $PORT", ("bash", "-c", "cd web && ./serve --port $PORT")),
     ],
 )
-def test_programs(layout: Layout, interface: str, app: str, argv: tuple[str, ...]) -> None:
-    """They listen at PORT by themselves; a variable that names an import string isn't for them."""
+def test_programs(layout: Layout, interface: str, app: str, argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """They listen at PORT by themselves; a variable that names an import string isn't for them, which is said."""
     plan = PLAN._replace(interface=interface, server=interface, app=app, servers={})
     environ = {"TAXIWAY_SERVER_ARGS": "--level 3", "APP_MODULE": "web:app", "PORT": "9000"}
     command, env = start.prepare(start.look(plan, {}, environ, layout))
-    assert command.argv == tuple(word.format(bin=layout.bin, source=layout.source) for word in argv)
+    assert command.argv[2:4] == ("program", "21")
+    assert command.argv[4:] == tuple(word.format(bin=layout.bin, source=layout.source) for word in argv)
     assert (env["PORT"], env["TAXIWAY_APP"]) == ("9000", app)
+    assert capsys.readouterr().err == (
+        f"warning: APP_MODULE=web:app is passed over: this image starts a program, {app} (object in web.py line 1). "
+        "Build the image with it to start that application.\n"
+    )
 
 
 def test_dry_run(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,10 @@ class Launch(NamedTuple):
         script = os.path.join(runtime_path(), "taxiway_runtime", "graceful.sh")
         return ("sh", script, signal, str(self.settings.graceful_timeout + 1), *argv)
 
+    def program(self, *argv: str) -> tuple[str, ...]:
+        """Write a command that runs a program of the user's, and stops it and what it has started."""
+        return self.graceful(*argv, signal="program")
+
     @property
     def module(self) -> str:
         """The module with `application`, which wraps the user's; standard library only."""

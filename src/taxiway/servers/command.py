@@ -14,4 +14,4 @@ SERVES_STATIC = False
 
 def command(launch: Launch) -> Command:
     """Run the command line."""
-    return Command(argv=("bash", "-c", launch.plan.app))
+    return Command(argv=launch.program("bash", "-c", launch.plan.app))

@@ -14,4 +14,4 @@ def command(launch: Launch) -> Command:
     """Run the script with the application's interpreter."""
     settings = launch.settings
     arguments = split(settings.server_args, launch.environ, settings.origin("server_args"))
-    return Command(argv=(launch.layout.python, launch.plan.app, *arguments))
+    return Command(argv=launch.program(launch.layout.python, launch.plan.app, *arguments))

@@ -16,4 +16,4 @@ def command(launch: Launch) -> Command:
     """Run the file."""
     settings = launch.settings
     arguments = split(settings.server_args, launch.environ, settings.origin("server_args"))
-    return Command(argv=(os.path.join(launch.home, launch.plan.app), *arguments))
+    return Command(argv=launch.program(os.path.join(launch.home, launch.plan.app), *arguments))
