@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,20 +20,14 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overdue, "_PATIENCE_S", 0.2)
 
 
-def ask_wsgi(application: Any) -> tuple[str, bytes]:
+def ask_wsgi(application: Any, limit_s: float = LIMIT_S) -> tuple[str, bytes]:
     seen: list[Any] = []
-    body = overdue.wsgi(application, LIMIT_S)({"REQUEST_METHOD": "GET", "PATH_INFO": "/x"}, lambda *given: seen.append(given))
+    body = overdue.wsgi(application, limit_s)({"REQUEST_METHOD": "GET", "PATH_INFO": "/x"}, lambda *given: seen.append(given))
     return seen[-1][0], b"".join(body)
 
 
-def ask_asgi(application: Any, *messages: dict[str, Any]) -> list[Any]:
-    """Ask; what is received comes slowly."""
+def ask_asgi(application: Any, receive: Any = None) -> list[Any]:
     sent: list[Any] = []
-    waiting = list(messages)
-
-    async def receive() -> dict[str, Any]:
-        await asyncio.sleep(LIMIT_S * 0.7)
-        return waiting.pop(0)
 
     async def send(message: dict[str, Any]) -> None:
         sent.append(message.get("status") or message.get("body"))
@@ -77,7 +72,7 @@ def test_what_has_ended_is_not_interrupted() -> None:
     for _ in range(20):
         assert ask_wsgi(almost) in {("200 OK", b"in time"), ("504 Gateway Timeout", b"The application took too long.\n")}
     time.sleep(LIMIT_S * 2)
-    assert ask_wsgi(quick) == ("200 OK", b"in time")
+    assert ask_wsgi(quick, 60) == ("200 OK", b"in time")
 
 
 def test_a_thread_that_cannot_be_interrupted(capfd: pytest.CaptureFixture[str]) -> None:
@@ -120,13 +115,21 @@ def test_an_answer_that_has_begun_may_take_longer() -> None:
     assert ask_asgi(stream) == [200, b"end"]
 
 
-def test_a_body_that_comes_in_parts_may_take_longer() -> None:
+def test_a_body_that_comes_in_parts_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr(overdue, "time", SimpleNamespace(monotonic=lambda: now, sleep=time.sleep))
+
+    async def part() -> None:
+        nonlocal now
+        now += LIMIT_S * 0.7
+        await asyncio.sleep(0.03)  # for the watch to look
+
     async def read(_scope: Any, receive: Any, send: Any) -> None:
-        while (await receive())["more_body"]:
-            pass
+        for _ in range(4):
+            await receive()
         await send({"type": "http.response.start", "status": 200})
 
-    assert ask_asgi(read, *[{"more_body": True}] * 4, {"more_body": False}) == [200]
+    assert ask_asgi(read, part) == [200]
 
 
 def test_a_client_that_goes_is_no_timeout() -> None:
