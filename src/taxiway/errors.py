@@ -47,6 +47,18 @@ class NotHealthyError(TaxiwayError):
         )
 
 
+class ProblemsFoundError(TaxiwayError):
+    """`taxiway doctor` found something that doesn't work, or lacks what was asked for."""
+
+    code = "problems-found"
+    exit_status = 1
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"Not all is well here:{_listing(_some(problems))}\n\nWhat to do stands with each; then type taxiway doctor again."
+        )
+
+
 class UnknownSettingError(TaxiwayError):
     """A TAXIWAY_* variable or a key of [tool.taxiway] that doesn't exist."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from taxiway import console
 from taxiway.errors import HookFailedError, HookNotExecutableError
 
+NAMES = ("pre-build", "build", "deploy-cfg", "deploy", "setup", "migrate", "verify", "alive", "ready")
 DIRECTORIES = (".taxiway/hooks", ".warpdrive/action_hooks")
 _AT_START = ("deploy-cfg", "deploy")  # this process becomes the server then, and could pass on nothing of a background process
 

@@ -100,14 +100,18 @@ def plain(line: str) -> str:
     return _CONTROL.sub("", line).rstrip().rpartition("\r")[2]
 
 
-def output(argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path) -> Result:
+def output(argv: Sequence[str], *, env: Mapping[str, str], cwd: str | Path, timeout_s: float | None = None) -> Result:
     """Run a program for what it prints; its stdout if it succeeds, else its stderr.
 
     Raises:
-        CommandFailedError: It couldn't be started.
+        CommandFailedError: It couldn't be started, or took longer than `timeout_s`.
     """
     try:
-        done = subprocess.run(argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        done = subprocess.run(
+            argv, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=timeout_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise CommandFailedError(console.join(argv), f"no answer after {error.timeout:.0f} s") from error
     except OSError as error:
         raise CommandFailedError(console.join(argv), str(error)) from error
     return Result(done.returncode, (done.stderr if done.returncode else done.stdout).decode(errors="replace"))

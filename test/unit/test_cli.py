@@ -47,6 +47,7 @@ COMMANDS = {
     "wheels": "asks no index",
     "system-packages": "for an image that has no apt",
     "proxy": "configuration of a front end",
+    "doctor": "what is missing on this machine",
     "explain": "what it means, what to do",
     "completion": "completion script",
 }

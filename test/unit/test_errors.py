@@ -32,6 +32,7 @@ OTHER_TESTS = [
 STATUSES = {
     "no-app-file": 1,
     "not-healthy": 1,
+    "problems-found": 1,
     "bad-config-file": 2,
     "bad-credentials": 2,
     "bad-env-table": 2,

@@ -43,7 +43,7 @@ _GROUPS = {
         "system-packages": "system_packages",
     },
     "Around it": {"proxy": "proxy"},
-    "Help": {"explain": "explain", "completion": "completion"},
+    "Help": {"doctor": "doctor", "explain": "explain", "completion": "completion"},
 }
 _Decorated = TypeVar("_Decorated", bound=click.Command | Callable[..., object])
 _COMMANDS = {name: module for group in _GROUPS.values() for name, module in group.items()}
