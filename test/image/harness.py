@@ -4,11 +4,13 @@ import base64
 import http.client
 import json
 import os
+import re
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
+import tarfile
 import threading
 import time
 import tomllib
@@ -139,9 +141,24 @@ def certificates() -> list[str]:
     return [f"--volume={volume}"] if volume else []
 
 
-def taxiway(*argv: str) -> Output:
+def taxiway(*argv: str, env: Mapping[str, str] | None = None) -> Output:
     """Run this checkout's taxiway on this machine."""
-    return run(sys.executable, "-m", "taxiway", *argv, env={"PYTHONPATH": str(ROOT / "src")})
+    return run(sys.executable, "-m", "taxiway", *argv, env={**(env or {}), "PYTHONPATH": str(ROOT / "src")})
+
+
+def hits(archive: Path, needles: Mapping[str, str]) -> dict[str, set[str]]:
+    """The kinds of members that hold each text: `json`, with configuration and history, and `layer.tar`."""
+    found: dict[str, set[str]] = {name: set() for name in needles}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            if member.isfile() and (file := tar.extractfile(member)):
+                tail = b""
+                while chunk := file.read(1 << 22):
+                    for name, needle in needles.items():
+                        if needle.encode() in tail + chunk:
+                            found[name].add(re.split(r"[./]", member.name, maxsplit=1)[1])
+                    tail = chunk[-100:]
+    return found
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,10 @@
 """Installing from a real index of this machine, with a password: both installers, only what changed, offline, no secret left."""
 
-import re
 import shutil
 import ssl
 import subprocess
-import tarfile
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -251,21 +249,6 @@ def saved(*images: str) -> Iterator[Path]:
         archive.unlink()
 
 
-def hits(archive: Path, needles: Mapping[str, str]) -> dict[str, set[str]]:
-    """The kinds of members that hold each text: `json`, with configuration and history, and `layer.tar`."""
-    found: dict[str, set[str]] = {name: set() for name in needles}
-    with tarfile.open(archive) as tar:
-        for member in tar:
-            if member.isfile() and (file := tar.extractfile(member)):
-                tail = b""
-                while chunk := file.read(1 << 22):
-                    for name, needle in needles.items():
-                        if needle.encode() in tail + chunk:
-                            found[name].add(re.split(r"[./]", member.name, maxsplit=1)[1])
-                    tail = chunk[-100:]
-    return found
-
-
 def test_no_credential_is_left(source: Path, index: PackageIndex, tmp_path: Path) -> None:
     """Each documented way in, with a password of its own: it opens the index, and is found nowhere afterwards."""
     files = {
@@ -328,7 +311,7 @@ def test_no_credential_is_left(source: Path, index: PackageIndex, tmp_path: Path
             assert len(stream) > 100_000 or route == "image", "the runtime image's is the same environment"
             assert CANARIES[route].encode() not in stream
         with saved(*images.values()) as archive:
-            found = hits(archive, CANARIES | {"control": "def application"})
+            found = harness.hits(archive, CANARIES | {"control": "def application"})
         assert found.pop("variable") == {"json"}, "the image's configuration, as the warning said"
         assert found.pop("control") == {"tar"}, "the search does look into layers"
         assert not any(found.values()), found

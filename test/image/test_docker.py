@@ -8,6 +8,7 @@ from pathlib import Path
 import harness
 import pytest
 from harness import BUILDER, ROOT, RUNTIME, Output
+from package_index import PackageIndex, make_wheel
 
 pytestmark = pytest.mark.docker
 ENGINE_SCRIPT = str(ROOT / "scripts" / "docker-engine.sh")
@@ -110,3 +111,71 @@ def test_as_dockerfile_is_built_by_docker_too(
     docker.s2i(app_source("plain-wsgi"), docker_image, "--as-dockerfile", str(directory / "Dockerfile"))
     docker.run("build", "--network=host", "--tag", docker_image, str(directory))
     docker.answers_and_stops(docker_image, "plain WSGI")
+
+
+CREDENTIALS = "/etc/taxiway/credentials"
+LOCKED = "import alpha\n\n\ndef application(environ, start_response):\n    start_response('200 OK', [])\n    return [b'alpha']\n"
+WITH_SECRET = f"""\
+FROM {BUILDER}
+ENV PIP_INDEX_URL={{url}}
+COPY --chown=1001:0 . /tmp/src
+RUN --mount=type=secret,id=netrc,target={CREDENTIALS}/netrc,uid=1001 /usr/libexec/s2i/assemble
+CMD ["/usr/libexec/s2i/run"]
+"""
+
+
+def test_credentials(docker: Docker, tmp_path: Path) -> None:
+    """Each documented way of Docker's: the password opens the index, and is found nowhere afterwards."""
+    canaries = {route: f"canary-{route}-{uuid.uuid4().hex}" for route in ("volume", "inject", "buildkit", "image")}
+    (files := tmp_path / "index").mkdir()
+    make_wheel(files, "alpha", "1.0", {"alpha.py": "VERSION = '1.0'\n"})
+    (source := tmp_path / "app").mkdir()
+    (source / "wsgi.py").write_text(LOCKED)
+    with PackageIndex(files, "127.0.0.1", tuple(canaries.values())).serving() as index:
+        (source / "requirements.txt").write_text(index.requirements())
+        dockerfile = tmp_path / "Dockerfile"
+        dockerfile.write_text(WITH_SECRET.format(url=index.url))
+
+        def given(route: str) -> Path:
+            (place := tmp_path / route).mkdir()
+            (place / "netrc").write_text(f"machine 127.0.0.1 login build password {canaries[route]}\n")
+            return place
+
+        asking = f"--env=PIP_INDEX_URL={index.url}"
+        build = ("build", "--network=host", f"--file={dockerfile}", f"--secret=id=netrc,src={given('buildkit')}/netrc")
+        buildkit = {**docker.env, "DOCKER_BUILDKIT": "1"}
+        ways: dict[str, Callable[[str], str]] = {
+            "volume": lambda image: docker.s2i(source, image, asking, f"--volume={given('volume')}:{CREDENTIALS}:ro"),
+            "inject": lambda image: docker.s2i(source, image, asking, f"--inject={given('inject')}:{CREDENTIALS}"),
+            "buildkit": lambda image: harness.run("docker", *build, f"--tag={image}", str(source), env=buildkit).text,
+            "image": lambda image: harness.taxiway(
+                "image", image, str(with_index(source, index.url)), "--engine=docker", "--network=host",
+                f"--builder-image={BUILDER}", f"--runtime-image={RUNTIME}", f"--credentials={given('image')}", env=docker.env,
+            ).text,
+        }  # fmt: skip
+        images = {route: f"{harness.TEST_IMAGES}/docker-credentials-{route}" for route in ways}
+        archive = tmp_path / "images.tar"
+        try:
+            logs = {}
+            for route, way in ways.items():
+                index.requests.clear()
+                logs[route] = way(images[route])
+                assert index.downloads, f"{route}: nothing was installed from the index"
+            docker.run("save", "--output", str(archive), *images.values())
+            assert all(canary not in log for log in logs.values() for canary in canaries.values())
+            found = harness.hits(archive, canaries | {"control": "def application"})
+            assert found.pop("control"), "the search does look into layers"
+            assert not any(found.values()), found
+        finally:
+            docker.run("rmi", "--force", *images.values(), check=False)
+        classic = harness.run("docker", *build, str(source), env={**docker.env, "DOCKER_BUILDKIT": "0"}, check=False)
+        assert classic.status
+        assert "the --mount option requires BuildKit" in classic.text
+
+
+def with_index(source: Path, url: str) -> Path:
+    """A copy of a source whose build asks an index."""
+    copy = harness.copy_app(source, source.with_name("app-with-index"))
+    (copy / ".s2i").mkdir()
+    (copy / ".s2i" / "environment").write_text(f"PIP_INDEX_URL={url}\n")
+    return copy

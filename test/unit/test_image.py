@@ -150,6 +150,14 @@ def test_build_command(engine: str, options: list[str]) -> None:
     assert argv == [engine, "build", *options, "--tag", "shop", "--tag", "shop:1", "--file", "/d/Dockerfile", "."]
 
 
+def test_secrets_need_buildkit() -> None:
+    """Docker before 23 has to be told; Podman and a build without secrets needn't."""
+    assert engines.environment("docker", {"netrc": "/n"}, {"A": "1"}) == {"A": "1", "DOCKER_BUILDKIT": "1"}
+    assert (
+        engines.environment("docker", {}, {"A": "1"}) == engines.environment("podman", {"netrc": "/n"}, {"A": "1"}) == {"A": "1"}
+    )
+
+
 def test_credentials_are_secrets_of_the_engine() -> None:
     """Mounted for the one command, by the names of their files; the engine alone knows where they are."""
     plan = ImagePlan(builder="b", runtime=None, credentials=("netrc", "ca.crt"), credentials_place="/c")

@@ -1,5 +1,6 @@
 """taxiway image."""
 
+import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -89,7 +90,7 @@ def command(  # noqa: PLR0917
             chosen, images=[name], dockerfile=str(dockerfile), context=str(copied), network=network, secrets=given
         )
         console.command(argv)
-        status = subprocess.run(argv, check=False).returncode
+        status = subprocess.run(argv, env=engines.environment(chosen, given, os.environ), check=False).returncode
     if status:
         raise EngineFailedError(console.join(argv), f"exit status {status}")
     console.step(f"Built {name}. Start it: {chosen} run --rm -p 8080:8080 {name}")

@@ -56,6 +56,11 @@ def build_command(
     return [engine, "build", *pull, *networks, *given, *tags, "--file", dockerfile, context]
 
 
+def environment(engine: str, secrets: Mapping[str, str] | None, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment for the build: before Docker 23, secrets have to be asked for with BuildKit; pure."""
+    return {**environ, **({"DOCKER_BUILDKIT": "1"} if engine == "docker" and secrets else {})}
+
+
 def save_command(engine: str, image: str) -> list[str]:
     """Write the command that sends an image to stdout, in the format that both engines have; pure."""
     kind = ["--format=docker-archive"] if engine == "podman" else []
