@@ -12,6 +12,9 @@ ARG BASE_IMAGE=debian:trixie-slim
 # The base image's Python as X.Y: stated here for the images' environment, and checked below.
 ARG PYTHON_VERSION=3.13
 ARG VERSION=0
+# For the bill of materials and labels: what is known of the base image, and of what the images are made from.
+ARG BASE_DIGEST=
+ARG INPUTS=
 
 
 # ---- wheels: the only stage that asks a package index ----
@@ -118,6 +121,26 @@ COPY scripts/image/finish-rootfs /tmp/
 RUN /tmp/finish-rootfs runtime
 
 
+# ---- bills of materials ----
+FROM tool AS builder-materials
+COPY --from=builder-rootfs /usr/lib/os-release /image/usr/lib/
+COPY --from=builder-rootfs /var/lib/dpkg/status /image/var/lib/dpkg/
+COPY --from=builder-rootfs /usr/share/doc/ /image/usr/share/doc/
+ARG BASE_IMAGE
+ARG BASE_DIGEST
+ARG INPUTS
+RUN /scripts/make-materials taxiway-builder "${BASE_IMAGE}" "${BASE_DIGEST}" "${INPUTS}" common builder tool
+
+FROM tool AS runtime-materials
+COPY --from=runtime-rootfs /usr/lib/os-release /image/usr/lib/
+COPY --from=runtime-rootfs /var/lib/dpkg/status /image/var/lib/dpkg/
+COPY --from=runtime-rootfs /usr/share/doc/ /image/usr/share/doc/
+ARG BASE_IMAGE
+ARG BASE_DIGEST
+ARG INPUTS
+RUN /scripts/make-materials taxiway-runtime "${BASE_IMAGE}" "${BASE_DIGEST}" "${INPUTS}" common tool
+
+
 # ---- shape: the configuration that both images have ----
 FROM scratch AS shape
 # First of all something that differs from one Python to the next: buildah's cache doesn't look at build arguments in ENV and LABEL, so
@@ -166,6 +189,7 @@ LABEL name="taxiway-builder" \
 COPY --from=builder-rootfs / /
 COPY --from=wheels /layers/builder/ /
 COPY --from=tool /layers/tool/ /
+COPY --from=builder-materials /materials/ /
 ARG VERSION
 LABEL version="${VERSION}" \
       org.opencontainers.image.version="${VERSION}"
@@ -196,6 +220,7 @@ LABEL name="taxiway-runtime" \
 # hadolint ignore=DL3067
 COPY --from=runtime-rootfs / /
 COPY --from=tool /layers/tool/ /
+COPY --from=runtime-materials /materials/ /
 ARG VERSION
 LABEL version="${VERSION}" \
       org.opencontainers.image.version="${VERSION}"

@@ -106,15 +106,17 @@ build() {
   local image="localhost/${IMAGE_PREFIX}-${target}:${SUITE}"
   # No bridge network, so the host's is the only one with a way out.
   [[ "${ENGINE_PUBLISH:?}" == yes ]] || options+=(--network=host)
-  local hash found version
+  local hash found version digest
   hash="$(inputs_hash "${context}" "${base}" "${target}" "${python}")"
   found="$(label_of "${image}")"
   if [[ "${found}" == "${hash}" ]]; then
     note "${image} is up to date"
   else
     version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "${context}/src/taxiway/__init__.py")"
+    digest="$("${ENGINE}" image inspect --format '{{ .Digest }}' "${base}" 2>/dev/null || true)"
     step "build ${image}" "${ENGINE}" build --target "${target}" --tag "${image}" \
       --build-arg "BASE_IMAGE=${base}" --build-arg "PYTHON_VERSION=${python}" --build-arg "VERSION=${version}" \
+      --build-arg "BASE_DIGEST=${digest}" --build-arg "INPUTS=${hash}" \
       --label "${LABEL}=${hash}" "${options[@]}" "${context}"
   fi
   if [[ "${SUITE}" == trixie ]]; then

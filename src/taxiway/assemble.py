@@ -27,6 +27,7 @@ from taxiway.detect import AppFacts, look
 from taxiway.errors import (
     CollectstaticError,
     CommandFailedError,
+    NoSbomLibraryError,
     PipenvAndMicropipenvError,
     ServerMissingError,
     TaxiwayError,
@@ -36,6 +37,7 @@ from taxiway.launch_plan import COMMAND, PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import ARTIFACTS, UPLOAD, Layout
 from taxiway.plan import BuildPlan, choose_server, decide
 from taxiway.process import run
+from taxiway.sbom import provenance, store
 from taxiway.servers import options
 from taxiway.settings import Settings, resolve, variable
 
@@ -59,6 +61,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     Path(layout.launch_plan).unlink(missing_ok=True)  # an image that is built upon must not start with its old plan
     settings = resolve_settings(environ, upload, warn=lambda _: None)  # warned below, where all count
     given = read_credentials(settings.credentials, upload, environ)
+    came_from = provenance.source(upload, environ)
     _install_source(upload, layout, keep_git=settings.keep_git)
     built = _build(saved, layout, environ, given, built_ns=built_ns)
     with ThreadPoolExecutor(1) as beside:
@@ -68,6 +71,7 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
         if built.launch.static:
             with console.step("Compressing the static files") as step:
                 step.result = compressed.result()
+    _write_materials(built.requirements, came_from, layout, environ)
     _clean_up(given, layout)
     _finish(built.launch, layout, is_touched=built.compiled_s is not None)
 
@@ -94,6 +98,7 @@ class _Built(NamedTuple):
     launch: LaunchPlan
     compiled_s: float | None
     """Since when the bytecode of the dependencies is right; None: nothing in them was touched since an earlier build."""
+    requirements: PinnedList | None
 
 
 def _build(
@@ -140,7 +145,9 @@ def _build(
             f"{program} isn't installed, but {plan.app!r} ({plan.origins['app']}) begins with it; add it to the requirements."
         )
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
-    return _Built(_launch_plan(plan, inspection, layout, project, project_origin), compiled_s if is_touched else None)
+    return _Built(
+        _launch_plan(plan, inspection, layout, project, project_origin), compiled_s if is_touched else None, facts.requirements
+    )
 
 
 def assemble_dependencies(
@@ -232,6 +239,17 @@ def read_credentials(directory: str, source: Path, environ: Mapping[str, str]) -
 def _install_source(upload: Path, layout: Layout, *, keep_git: bool) -> None:
     with console.step("Installing the source") as step:
         step.result = f"{source.install(upload, Path(layout.source), keep_git=keep_git)} files"
+
+
+def _write_materials(
+    requirements: PinnedList | None, came_from: provenance.Source, layout: Layout, environ: Mapping[str, str]
+) -> None:
+    """Write down what the application consists of, and where it came from."""
+    try:
+        with console.step("Writing bill of materials and provenance") as step:
+            step.result = store.write(layout, requirements, came_from, environ)
+    except NoSbomLibraryError:
+        console.detail("neither is written, because cyclonedx-python-lib isn't installed: pip install 'taxiway[sbom]'")
 
 
 def _clean_up(given: Credentials, layout: Layout) -> None:

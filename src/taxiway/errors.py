@@ -502,6 +502,33 @@ class NoLockingToolError(TaxiwayError):
         )
 
 
+class NoSbomLibraryError(TaxiwayError):
+    """cyclonedx-python-lib isn't installed."""
+
+    code = "no-sbom-library"
+    exit_status = 9
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Couldn't find cyclonedx-python-lib, which writes bills of materials.\n\n"
+            "Install it (pip install 'taxiway[sbom]'), or use the builder image, which has it:\n"
+            "  podman save IMAGE | podman run --rm -i localhost/taxiway-builder taxiway sbom -"
+        )
+
+
+class NothingInstalledError(TaxiwayError):
+    """There is no environment of which a bill of materials could be written."""
+
+    code = "nothing-installed"
+    exit_status = 9
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(
+            f"Couldn't find a virtual environment in {prefix}, nor is this a container of taxiway's.\n\n"
+            "Name the image (taxiway sbom IMAGE), or the environment: VIRTUAL_ENV=PATH taxiway sbom"
+        )
+
+
 class NoPythonError(TaxiwayError):
     """There is no interpreter of the version that is to be locked for."""
 

@@ -68,6 +68,16 @@ class Layout(NamedTuple):
         return os.path.join(self.state, "dependencies.json")
 
     @property
+    def sbom(self) -> str:
+        """The bill of materials of what is installed."""
+        return os.path.join(self.state, "sbom.cdx.json")
+
+    @property
+    def provenance(self) -> str:
+        """Where the application came from."""
+        return os.path.join(self.state, "provenance.json")
+
+    @property
     def static_root(self) -> str:
         """Where Django's static files are collected on a laptop."""
         return os.path.join(self.state, "staticfiles")

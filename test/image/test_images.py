@@ -116,7 +116,7 @@ def test_nothing_of_the_building_machine(image: str) -> None:
 def test_sizes() -> None:
     """The figures of benchmarks/README.md; a package that sneaks in shows here."""
     assert image_size(RUNTIME) <= 115 * MB
-    assert image_size(BUILDER) <= 340 * MB
+    assert image_size(BUILDER) <= 345 * MB  # 4 of them: cyclonedx-python-lib, for bills of materials
 
 
 def test_compiles_an_extension(tmp_path: Path, image_name: str) -> None:

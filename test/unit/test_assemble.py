@@ -158,6 +158,7 @@ def test_assemble(tree: Tree, layout: Layout, programs: Programs, capsys: pytest
         "---> Installing the server mod_wsgi",
         "---> Compiling to bytecode",
         "---> Compressing the static files",
+        "---> Writing bill of materials and provenance",
         "---> Opening the files to group 0",
         "---> Built. It will start wsgi:application under mod_wsgi 5.0.2",
     ]

@@ -46,6 +46,7 @@ COMMANDS = {
     "audit": "against rules",
     "wheels": "asks no index",
     "system-packages": "for an image that has no apt",
+    "sbom": "what this consists of",
     "proxy": "configuration of a front end",
     "doctor": "what is missing on this machine",
     "explain": "what it means, what to do",

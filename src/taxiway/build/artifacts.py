@@ -25,6 +25,7 @@ def save_commands(layout: Layout, directory: Path) -> tuple[list[str], list[str]
     if not os.path.isfile(layout.dependencies):
         return None
     names = [name for name in ("bin", "lib", "include", "share", "etc") if os.path.isdir(f"{layout.app_root}/{name}")]
+    names += [os.path.relpath(layout.sbom, layout.app_root)] * os.path.isfile(layout.sbom)  # it is about just these files
     excluded = [f"--exclude=bin/{pattern}" for pattern in ("python*", "activate*", "Activate*")]
     # Unanchored, as is tar's default, the patterns would take files away from packages that have a bin directory.
     pack = ["tar", "--create", f"--file={directory / ARCHIVE}", f"--directory={layout.app_root}", "--anchored", *excluded, *names]

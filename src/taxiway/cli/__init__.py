@@ -37,6 +37,7 @@ _GROUPS = {
     "Images": {
         "image": "image",
         "audit": "audit",
+        "sbom": "sbom",
         "assemble": "assemble",
         "save-artifacts": "save_artifacts",
         "assemble-runtime": "assemble_runtime",
