@@ -166,6 +166,7 @@ LABEL io.openshift.s2i.scripts-url="image:///usr/libexec/s2i" \
       io.openshift.s2i.assemble-user="1001" \
       io.openshift.s2i.assemble-input-files="/opt/app-root" \
       io.openshift.expose-services="8080:http" \
+      io.taxiway.writable="/opt/app-root" \
       maintainer="the taxiway developers" \
       vendor="taxiway" \
       release="1" \
@@ -176,6 +177,7 @@ LABEL io.openshift.s2i.scripts-url="image:///usr/libexec/s2i" \
 FROM shape AS builder
 ARG PYTHON_VERSION
 LABEL name="taxiway-builder" \
+      io.taxiway.writable="/opt/app-root /etc/taxiway/credentials" \
       summary="Builds and runs Python ${PYTHON_VERSION} web applications" \
       description="Source-to-Image builder for Python ${PYTHON_VERSION} web applications: finds out what an application is, installs its locked dependencies and serves it with a production server." \
       usage="s2i build SOURCE localhost/taxiway-builder APPLICATION" \

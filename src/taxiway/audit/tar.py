@@ -56,7 +56,7 @@ class Entry(NamedTuple):
     mtime: int
     """Seconds since 1970."""
     link: str
-    """Target of a symbolic link as it is written; of a hard link, a path from the root."""
+    """Target of a symbolic link as it is written; of a hard link, a path from the root; of a device, "MAJOR:MINOR"."""
     xattrs: tuple[tuple[str, bytes], ...]
     layer: int
     """Index in the image's layers, from 0."""
@@ -323,11 +323,19 @@ def _entry(header: bytes, kind: bytes, size: int, pax: Mapping[bytes, bytes], *,
         gid=gid,
         size=size if is_file else 0,
         mtime=mtime,
-        link=_path(link) if kind_name == HARD_LINK else _text(link) if kind_name == SYMLINK else "",
+        link=_link(kind_name, header, link),
         xattrs=xattrs,
         layer=layer,
         inode=inode if is_file else -1,
     )
+
+
+def _link(kind: str, header: bytes, raw: bytes) -> str:
+    if kind == HARD_LINK:
+        return _path(raw)
+    if kind in {CHARACTER_DEVICE, BLOCK_DEVICE}:
+        return f"{_number(header[329:337])}:{_number(header[337:345])}"
+    return _text(raw) if kind == SYMLINK else ""
 
 
 def _xattrs(pax: Mapping[bytes, bytes]) -> tuple[tuple[str, bytes], ...]:
