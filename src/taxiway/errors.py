@@ -86,6 +86,19 @@ class BadSettingError(TaxiwayError):
         )
 
 
+class AlreadyThereError(TaxiwayError):
+    """A file that would be written is there already."""
+
+    code = "already-there"
+    exit_status = 2
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(
+            f"Not written, because it is there already:{_listing(names)}\n\n"
+            "See what would be written with --dry-run; have it replaced with --force."
+        )
+
+
 class UnknownTopicError(TaxiwayError):
     """`taxiway explain` is asked about something else than a code or a setting."""
 

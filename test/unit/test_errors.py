@@ -33,6 +33,7 @@ STATUSES = {
     "no-app-file": 1,
     "not-healthy": 1,
     "problems-found": 1,
+    "already-there": 2,
     "bad-config-file": 2,
     "bad-credentials": 2,
     "bad-env-table": 2,

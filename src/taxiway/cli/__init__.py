@@ -15,6 +15,7 @@ from taxiway.image.dockerfile import parse_s2i_environment
 _GROUPS = {
     "Look": {"plan": "plan", "settings": "settings"},
     "Project": {
+        "init": "init",
         "build": "build",
         "project": "project",
         "activate": "project",
