@@ -125,5 +125,6 @@ def for_application(environ: Mapping[str, str], layout: Layout, home: str) -> di
     result["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(places))
     if layout.local:
         result.setdefault("PYTHONPYCACHEPREFIX", layout.bytecode)
+        result.pop("PYTHONDONTWRITEBYTECODE", None)  # who set it wants none in the source; without any, each start compiles anew
         result["TAXIWAY_STATIC_ROOT"] = layout.static_root
     return result

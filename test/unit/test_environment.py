@@ -186,3 +186,11 @@ def test_relative_source(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     """As `taxiway plan FOLDER` has it."""
     monkeypatch.chdir(tree({"app/.taxiway/environment": "COLOUR=green\n"}))
     assert load_files({"PATH": os.defpath}, "app", BUILD)["COLOUR"] == "green"
+
+
+def test_a_laptop_keeps_bytecode(tree: Tree) -> None:
+    """Beside the environment, whatever the shell says: where none is kept, each start compiles Django anew."""
+    layout = Layout(str(tree({})), "/source", local=True)
+    found = for_application({"PYTHONDONTWRITEBYTECODE": "1"}, layout, ".")
+    assert "PYTHONDONTWRITEBYTECODE" not in found
+    assert found["PYTHONPYCACHEPREFIX"] == layout.bytecode
