@@ -225,13 +225,23 @@ def _finish(launch: LaunchPlan, layout: Layout, *, is_touched: bool) -> None:
     console.step(f"Built. It will start {launch.app} under {launch.server} {launch.servers.get(launch.server, '')}".rstrip())
 
 
-def read_credentials(directory: str, source: Path, environ: Mapping[str, str]) -> Credentials:
-    """Read what the build was given, and hide it in all output from here on."""
+def read_credentials(directory: str, source: Path, environ: Mapping[str, str], *, of_image: bool = True) -> Credentials:
+    """Read what the build was given, and hide it in all output from here on.
+
+    Args:
+        directory: Where the files are.
+        source: The source, whose environment files count.
+        environ: The environment.
+        of_image: Whether that environment stays in an image.
+
+    Raises:
+        BadCredentialsError: A file can't be read, or isn't in its format.
+    """
     given = credentials.read(Path(directory), environment.load_files(environ, str(source), environment.BUILD))
     console.hide(secret.value for secret in given.secrets)
     if given.files:
         console.step(f"Credentials from {directory}: {', '.join(given.files)}")
-    if found := credentials.variables(environ):
+    if of_image and (found := credentials.variables(environ)):
         console.warn(credentials.warning(found, directory))
     return given
 

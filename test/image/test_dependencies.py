@@ -235,6 +235,8 @@ def test_index_of_a_private_authority(source: Path, index: PackageIndex, tmp_pat
                 assert len(secure.downloads) == 3
                 secure.requests.clear()
                 builder.sh("echo {} >/opt/app-root/.taxiway/dependencies.json")  # so that the other one installs it again
+            builder.sh("mkdir /tmp/lock; cd /tmp/lock; echo beta >requirements.in; taxiway lock; taxiway lock --format pylock")
+            assert "beta==2.0" in builder.sh("cat /tmp/lock/requirements.txt")
             assert builder.sh("grep -rl 'BEGIN CERTIFICATE' /opt/app-root /tmp --include=*.crt --include=*.pem || true") == ""
 
 

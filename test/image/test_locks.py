@@ -6,8 +6,11 @@ container for a lock carries out all attacks on it, one assemble after the other
 
 import base64
 import hashlib
+import os
 import re
 import shutil
+import sys
+import sysconfig
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -290,21 +293,57 @@ def test_dependency_that_is_not_in_the_lock(attempts: dict[str, Attempt]) -> Non
 
 def test_lock_without_credentials(tmp_path: Path, indexes: Mapping[str, str]) -> None:
     """With an index whose URL has a password, `taxiway lock` in the builder image leaves it in no lock and no log."""
-    tmp_path.chmod(0o777)
+    (app := tmp_path / "app").mkdir()
+    (given := tmp_path / "credentials").mkdir()
+    (given / "pip.conf").write_text(f"[global]\nindex-url = {indexes['good']}\n")
     # What pip-compile alone writes of this: the URL with the password, as --index-url.
-    (tmp_path / "requirements.in").write_text(f"--index-url {indexes['good']}\npython-dateutil\n")
-    script = "cd /app && taxiway lock && taxiway lock --format pylock && taxiway lock --check && echo bottle >>requirements.in"
-    options = ["--rm", "--network=host", f"--volume={tmp_path}:/app", f"--env=PIP_INDEX_URL={indexes['good']}", "--user=0"]
+    (app / "requirements.in").write_text(f"--index-url {indexes['good']}\npython-dateutil\n")
+    locking = "taxiway lock && taxiway lock --format pylock && taxiway lock --check"
+    script = (
+        f"cd /app && PIP_INDEX_URL={indexes['good']} && export PIP_INDEX_URL && {locking} && unset PIP_INDEX_URL && "
+        # From the directory of credentials alone.
+        f"echo python-dateutil >requirements.in && rm *.txt *.toml && {locking} && echo bottle >>requirements.in"
+    )
+    options = ["--rm", "--network=host", f"--volume={app}:/app", f"--volume={given}:/etc/taxiway/credentials:ro", "--user=0"]
     log = podman("run", *options, BUILDER, "bash", "-c", f"({script}; taxiway lock --check; echo STATUS $?) 2>&1").text
-    requirements, pylock = (tmp_path / "requirements.txt").read_text(), (tmp_path / "pylock.toml").read_text()
+    requirements, pylock = (app / "requirements.txt").read_text(), (app / "pylock.toml").read_text()
     assert re.findall(r"^[a-z][\w-]*==\S+", requirements, re.MULTILINE) == ["python-dateutil==2.9.0.post0", "six==1.17.0"]
     assert requirements.count("--hash=sha256:") == 2
     assert "created-by" in pylock
     assert pylock.count("sha256") == 2
     assert PASSWORD not in requirements + pylock + log
-    assert "requirements.txt is what taxiway lock would write" in log
+    assert log.count("requirements.txt is what taxiway lock would write") == 2
+    assert "stays in the image" not in log
     assert "would change: bottle==0.13.4 added" in log
     assert log.endswith("[lock-outdated]\nSTATUS 4\n")
+
+
+def test_lock_for_another_python(tmp_path: Path, indexes: Mapping[str, str]) -> None:
+    """In the builder image, by the interpreter of these tests, which is mounted there: markers and wheels are that one's."""
+    other = f"{sys.version_info.major}.{sys.version_info.minor}"
+    own = harness.image_config(BUILDER)["Env"]
+    if f"PYTHON_VERSION={other}" in own:
+        pytest.skip(f"the tests run by Python {other}, which is the image's own")
+    (app := tmp_path / "app").mkdir()
+    (app / "requirements.in").write_text(f"bottle\nsix; python_version == '{other}'\niniconfig; python_version != '{other}'\n")
+    library = sysconfig.get_path("stdlib")
+    program = Path(sys.base_prefix, "bin", f"python{other}")
+    # A linked interpreter finds its library where it was; what else it loads is in every Debian.
+    mounts = [f"--volume={place}:{place}:ro" for place in (library, os.path.realpath(program))]
+    shared = Path(sys.base_prefix, "lib", f"libpython{other}.so.1.0")
+    mounts += [f"--volume={shared}:{shared}:ro"] * (shared.exists() and bool(sysconfig.get_config_var("Py_ENABLE_SHARED")))
+    script = f"""
+        ln -s {os.path.realpath(program)} /usr/local/bin/python{other}
+        cd /app; taxiway lock --python {other}; cp requirements.txt other.txt; rm requirements.txt
+        taxiway lock; taxiway lock --python 2.7 || echo STATUS $?
+    """
+    options = ["--rm", "--user=0", "--network=host", f"--volume={app}:/app", f"--env=PIP_INDEX_URL={indexes['good']}"]
+    log = podman("run", *options, *mounts, BUILDER, "bash", "-euc", f"({script}) 2>&1").text
+    for file, names in (("other.txt", ["bottle", "six"]), ("requirements.txt", ["bottle", "iniconfig"])):
+        assert re.findall(r"^([a-z]+)==", (app / file).read_text(), re.MULTILINE) == names
+    assert f"for Python {other} from requirements.in" in (app / "other.txt").read_text()
+    assert "Couldn't find Python 2.7 here" in log
+    assert log.endswith("[no-python]\nSTATUS 4\n")
 
 
 PROJECT = """[build-system]

@@ -10,7 +10,7 @@ import pytest
 from trees import Tree
 
 from taxiway import process
-from taxiway.dependencies import lock
+from taxiway.dependencies import credentials, lock
 from taxiway.dependencies.lock import Wanted, differences, without_user_info
 from taxiway.errors import (
     LockingFailedError,
@@ -32,11 +32,13 @@ class Tools:
     def __init__(self) -> None:
         self.calls: list[Sequence[str]] = []
         self.read: list[str] = []
+        self.environs: list[Mapping[str, str]] = []
         self.answer = f"flask==3.1.0 --hash={HASH}\n    # via -r requirements.in\n"
         self.result = Result(0, "")
 
     def __call__(self, argv: Sequence[str], *, env: Mapping[str, str], cwd: Path, **_: object) -> Result:
         self.calls.append(argv)
+        self.environs.append(env)
         output = next(Path(word.partition("=")[2]) for word in argv if word.startswith("--output-file="))
         self.read += [Path(cwd, argv[-1]).read_text(), output.read_text() if output.exists() else ""]
         assert env["PYTHONPATH"] == "/tools"
@@ -119,6 +121,20 @@ def test_no_credentials(tree: Tree, tools: Tools) -> None:
     with pytest.raises(LockingFailedError) as caught:
         lock.lock(wanted(source), settings(), {})
     assert "no such thing at https://host/simple" in str(caught.value)
+
+
+def test_credentials_are_for_the_tools_alone(tree: Tree, tools: Tools) -> None:
+    """They get what a build gets, of both files' formats; the lock gets nothing of it."""
+    source = tree(
+        {"requirements.in": "flask\n", "credentials/pip.conf": f"[global]\nindex-url = https://me:{SECRET}@host/simple\n"}
+    )
+    given = credentials.read(source / "credentials", {})
+    tools.answer = f"--index-url https://me:{SECRET}@host/simple\nflask==3.1.0 --hash={HASH}\n"
+    lock.lock(wanted(source), settings(), {}, given)
+    (env,) = tools.environs
+    assert env["PIP_CONFIG_FILE"] == str(source / "credentials" / "pip.conf")
+    assert env["UV_DEFAULT_INDEX"] == f"https://me:{SECRET}@host/simple"
+    assert SECRET not in (source / "requirements.txt").read_text()
 
 
 @pytest.mark.parametrize(

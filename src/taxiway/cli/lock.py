@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from taxiway import console
-from taxiway.assemble import resolve_settings
+from taxiway import console, environment
+from taxiway.assemble import read_credentials, resolve_settings
 from taxiway.cli import build_environment, json_option
 from taxiway.dependencies import lock
 
@@ -31,13 +31,15 @@ def command(source: Path, *, python: str, upgrade: bool, check: bool, form: str)
     """
     wanted = lock.Wanted(source=source, form=form, python=python, upgrade=upgrade)
     settings = resolve_settings(build_environment(source), source)
+    env = environment.load_files(os.environ, str(source), environment.BUILD)
+    given = read_credentials(settings.credentials, source, os.environ, of_image=False)
     if check:
-        lock.check(wanted, settings, os.environ)
+        lock.check(wanted, settings, env, given)
         console.step(f"{wanted.path.name} is what taxiway lock would write")
         changes = []
     else:
         with console.step(f"Locking for Python {python}"):
-            changes = lock.lock(wanted, settings, os.environ)
+            changes = lock.lock(wanted, settings, env, given)
         for line in changes:
             console.detail(line)
         console.step(f"{wanted.path.name}: {len(changes) or 'nothing'} changed")

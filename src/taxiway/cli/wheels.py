@@ -32,7 +32,7 @@ def command(source: Path) -> None:
         return
     env = environment.load_files(os.environ, str(source), environment.BUILD)
     with tempfile.TemporaryDirectory() as private:
-        given = read_credentials(settings.credentials, source, os.environ)
+        given = read_credentials(settings.credentials, source, os.environ, of_image=False)
         compiled = wheelhouse.fill(requirements, source, installer.environment(env, given, private))
     for name in compiled:
         console.detail(f"built from source: {name}")

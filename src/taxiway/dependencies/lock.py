@@ -28,6 +28,7 @@ from taxiway.settings import Settings
 
 FILES = {"requirements": "requirements.txt", "pylock": "pylock.toml"}
 _PYPROJECT_LINES = "pyproject.in"  # what pip-compile reads in its place
+NONE = Credentials()
 OWN_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -48,13 +49,13 @@ class Wanted:
         return self.source / FILES[self.form]
 
 
-def lock(wanted: Wanted, settings: Settings, environ: Mapping[str, str]) -> list[str]:
+def lock(wanted: Wanted, settings: Settings, environ: Mapping[str, str], given: Credentials = NONE) -> list[str]:
     """Write a lock, unless it is there already; returns what changed in words.
 
     Raises:
         TaxiwayError: Nothing can be locked, a tool is missing, or pip-tools couldn't find versions that fit together.
     """
-    text = _locked(wanted, settings, environ)
+    text = _locked(wanted, settings, environ, given)
     before = _read(wanted.path)
     if text != before:
         partial = wanted.path.with_suffix(".partial")
@@ -63,13 +64,13 @@ def lock(wanted: Wanted, settings: Settings, environ: Mapping[str, str]) -> list
     return differences(_pins(before, wanted.form), _pins(text, wanted.form))
 
 
-def check(wanted: Wanted, settings: Settings, environ: Mapping[str, str]) -> None:
+def check(wanted: Wanted, settings: Settings, environ: Mapping[str, str], given: Credentials = NONE) -> None:
     """Refuse a lock that `lock` would change.
 
     Raises:
         LockOutdatedError: It would.
     """
-    text, before = _locked(wanted, settings, environ), _read(wanted.path)
+    text, before = _locked(wanted, settings, environ, given), _read(wanted.path)
     if found := differences(_pins(before, wanted.form), _pins(text, wanted.form)):
         command = "taxiway lock" + " --upgrade" * wanted.upgrade + f" --format {wanted.form}" * (wanted.form != "requirements")
         raise LockOutdatedError(wanted.path.name, _input(wanted.source), [f"would change: {line}" for line in found], command)
@@ -130,7 +131,7 @@ def _input(source: Path) -> str:
     raise NothingToLockError(sorted(path.name for path in source.iterdir() if path.suffix in {".txt", ".in", ".toml", ".lock"}))
 
 
-def _locked(wanted: Wanted, settings: Settings, environ: Mapping[str, str]) -> str:
+def _locked(wanted: Wanted, settings: Settings, environ: Mapping[str, str], given: Credentials) -> str:
     """Return the text of the lock, as it should be."""
     name = _input(wanted.source)
     tools = importlib.util.find_spec("piptools")
@@ -140,7 +141,7 @@ def _locked(wanted: Wanted, settings: Settings, environ: Mapping[str, str]) -> s
         output = Path(private, "requirements.txt")
         # pip-compile keeps the versions that it finds there.
         output.write_text("".join(f"{pin}\n" for pin, _ in _pins(_read(wanted.path), wanted.form).values()), encoding="utf-8")
-        env = installer.environment(environ, Credentials(), private) | {"PYTHONPATH": str(Path(tools.origin).parents[1])}
+        env = installer.environment(environ, given, private) | {"PYTHONPATH": str(Path(tools.origin).parents[1])}
         argv = [_interpreter(wanted.python, env), "-m", "piptools", "compile", "--quiet", "--no-config", "--generate-hashes"]
         argv += ["--strip-extras", "--allow-unsafe", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
         argv += ["--no-emit-trusted-host", "--no-emit-options", *["--upgrade"] * wanted.upgrade, f"--output-file={output}"]
