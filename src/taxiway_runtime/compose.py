@@ -6,7 +6,7 @@ from typing import Any
 
 from taxiway_runtime import access_log, error_log, limits, overdue, proxy
 
-_WITH_TIMEOUT = ("mod_wsgi", "uwsgi")
+_WITH_TIMEOUT = ("mod_wsgi",)
 _WITHOUT_LOG = ("waitress",)
 _WITHOUT_ANSWER = ("uwsgi",)  # to a request where the application fails
 

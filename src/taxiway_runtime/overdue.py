@@ -24,6 +24,7 @@ Asgi = Callable[..., Coroutine[Any, Any, None]]
 
 _PAUSE_S = 0.5
 _PATIENCE_S = 10
+_STATUS = "504 Gateway Timeout"
 _TEXT = b"The application took too long.\n"
 _HEADERS = (("content-type", "text/plain; charset=utf-8"), ("content-length", str(len(_TEXT))), ("connection", "close"))
 _REPLACED = ("gunicorn", "granian")  # their workers have a parent, however few they are
@@ -114,7 +115,10 @@ def wsgi(application: Wsgi, limit_s: float) -> Wsgi:
         except Overdue:
             running.discard(request)
             traceback.print_exc()
-            start_response("504 Gateway Timeout", list(_HEADERS[:2]), sys.exc_info())
+            try:
+                start_response(_STATUS, list(_HEADERS[:2]))
+            except AssertionError:  # the application has called it (PEP 3333); not at first, uWSGI then sends no body
+                start_response(_STATUS, list(_HEADERS[:2]), sys.exc_info())
             return [_TEXT]
 
     return timed

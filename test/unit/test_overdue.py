@@ -22,8 +22,13 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def ask_wsgi(application: Any, limit_s: float = LIMIT_S) -> tuple[str, bytes]:
     seen: list[Any] = []
-    body = overdue.wsgi(application, limit_s)({"REQUEST_METHOD": "GET", "PATH_INFO": "/x"}, lambda *given: seen.append(given))
-    return seen[-1][0], b"".join(body)
+
+    def start_response(status: str, _headers: object, exc_info: object = None) -> None:
+        assert exc_info or not seen
+        seen.append(status)
+
+    body = overdue.wsgi(application, limit_s)({"REQUEST_METHOD": "GET", "PATH_INFO": "/x"}, start_response)
+    return seen[-1], b"".join(body)
 
 
 def ask_asgi(application: Any, receive: Any = None) -> list[Any]:
@@ -59,6 +64,14 @@ def test_a_thread_is_interrupted(capfd: pytest.CaptureFixture[str]) -> None:
     told = capfd.readouterr().err
     assert told.startswith("taxiway: 'GET /x' took longer than TAXIWAY_REQUEST_TIMEOUT, and is interrupted\nTraceback (most ")
     assert ", in spin\n" in told
+
+
+def test_an_answer_that_was_announced_is_replaced() -> None:
+    def announced(environ: object, start_response: Any) -> Iterable[bytes]:
+        start_response("200 OK", [])
+        return spin(environ, start_response)
+
+    assert ask_wsgi(announced)[0] == "504 Gateway Timeout"
 
 
 def test_what_has_ended_is_not_interrupted() -> None:

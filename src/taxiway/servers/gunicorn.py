@@ -32,7 +32,6 @@ def command(launch: Launch) -> Command:
         worker = "gthread"
     else:
         worker = "asgi" if has_asgi_worker(installed) else "uvicorn.workers.UvicornWorker"
-    # Who sets gunicorn's own time limit gets that alone: how long its worker may not answer.
     timed = "timeout" in configured or options.bind(own, "-t", "--timeout")
     defaults: list[tuple[str, tuple[str, ...]]] = [
         ("worker_class", ("--worker-class", worker)),
@@ -65,7 +64,7 @@ def command(launch: Launch) -> Command:
     return Command(
         # Whose proxy headers count is taxiway's policy alone; gunicorn would believe X-Forwarded-Proto from the loopback address.
         argv=launch.graceful(*argv, *own, "--forwarded-allow-ips", "", f"{launch.module}:application"),
-        unset=("GUNICORN_CMD_ARGS", *(("TAXIWAY_REQUEST_TIMEOUT",) if timed else ())),
+        unset=("GUNICORN_CMD_ARGS", *options.timed(timed)),
         address=None if binds else launch.address,
         hand_over=True,
     )

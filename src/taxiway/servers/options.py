@@ -66,6 +66,11 @@ def bind(words: Sequence[str], *options: str) -> bool:
     return any(word in options or word.startswith(starts) for word in words)
 
 
+def timed(own: bool) -> tuple[str, ...]:  # noqa: FBT001
+    """Return the variables to take away where the user has set the server's own limit of time, which then is the only one."""
+    return ("TAXIWAY_REQUEST_TIMEOUT",) if own else ()
+
+
 def defaults(options: Iterable[tuple[str, ...]], environ: Mapping[str, str], prefix: str) -> list[str]:
     """Return the words of default options, without those that a variable of the server's own sets, such as UVICORN_BACKLOG."""
     return [

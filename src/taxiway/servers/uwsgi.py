@@ -19,6 +19,7 @@ INTERFACES = (WSGI,)
 SERVES_STATIC = False
 
 _BACKLOG = 1024
+_PATIENCE_S = 12  # the middleware answers 504 before
 _BINDS = ("--http", "--http-socket", "--http11-socket", "--https", "--socket", "--uwsgi-socket", "-s")
 
 
@@ -27,10 +28,11 @@ def command(launch: Launch) -> Command:
     settings = launch.settings
     own = options.own(launch)
     binds = options.bind(own, *_BINDS)
+    timed = bool(launch.environ.get("UWSGI_HARAKIRI")) or options.bind(own, "--harakiri", "-t")
     defaults: tuple[tuple[str, ...], ...] = (
         ("--processes", str(launch.size.processes)),
         ("--threads", str(launch.size.threads)),
-        ("--harakiri", str(settings.request_timeout)),
+        ("--harakiri", str(settings.request_timeout + _PATIENCE_S)),
         ("--worker-reload-mercy", str(settings.graceful_timeout)),
         ("--buffer-size", "65535"),  # the request's head; a connection with a longer one is reset
         ("--lazy-apps",),  # imported after the fork, as elsewhere
@@ -52,7 +54,7 @@ def command(launch: Launch) -> Command:
             *own,
             *("--module", f"{launch.module}:application"),
         ),
-        unset=("UWSGI_HTTP", "UWSGI_HTTP_SOCKET", "UWSGI_HTTP11_SOCKET", "UWSGI_SOCKET"),
+        unset=("UWSGI_HTTP", "UWSGI_HTTP_SOCKET", "UWSGI_HTTP11_SOCKET", "UWSGI_SOCKET", *options.timed(timed)),
         address=None if binds else launch.address,
         hand_over=True,
         backlog=_BACKLOG,
