@@ -67,14 +67,18 @@ unit: dev-env ## tests without containers
 	$(BIN)/pytest --timeout 120 test/unit
 
 .PHONY: image-test
-image-test: dev-env images ## tests with real containers and the real s2i
+image-test: dev-env images ## tests with real containers and the real s2i, and those of the laptop
 	@type -P podman >/dev/null || { \
 	  echo "error: the image tests need Podman; this machine has Docker alone" >&2; \
 	  echo "       install podman with your package manager, then type make image-test again" >&2; \
 	  exit 1; \
 	}
 	@scripts/s2i-tool.sh || [[ $$? -eq 3 ]]
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --timeout 900 test/image
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --timeout 900 test/image test/local
+
+.PHONY: local-test
+local-test: dev-env ## tests of the laptop alone: real environments and servers, no containers
+	$(BIN)/pytest --numprocesses $(WORKERS) --timeout 300 test/local
 
 .PHONY: test
 test: lint unit image-test ## everything that CI checks

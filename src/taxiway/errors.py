@@ -358,6 +358,19 @@ class UnsupportedInterfaceError(TaxiwayError):
         )
 
 
+class ServerNotHereError(TaxiwayError):
+    """A server that was asked for can't run on this machine."""
+
+    code = "server-not-here"
+    exit_status = 4
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The server can't run on this machine: {reason}.\n\n"
+            "Do that, or take another one, such as: taxiway start --server gunicorn"
+        )
+
+
 class UnknownServerError(TaxiwayError):
     """A server that taxiway doesn't know."""
 

@@ -8,10 +8,17 @@ from typing import Any
 from taxiway import proxy, servers
 from taxiway.detect import AppFacts, procfile
 from taxiway.detect.entry_points import Candidate, choose
-from taxiway.errors import NoAppFileError, NoEntryPointError, NotebookError, SeveralEntryPointsError, UnsupportedInterfaceError
+from taxiway.errors import (
+    NoAppFileError,
+    NoEntryPointError,
+    NotebookError,
+    ServerNotHereError,
+    SeveralEntryPointsError,
+    UnsupportedInterfaceError,
+)
 from taxiway.launch_plan import ASGI, COMMAND, PROGRAMS, WSGI
 from taxiway.servers import gunicorn
-from taxiway.settings import PEERS, Settings, import_string
+from taxiway.settings import PEERS, TYPED, Settings, import_string
 
 _LOOKED_FOR = (
     "app.sh, a web process in Procfile, wsgi_app in gunicorn.conf.py",
@@ -230,7 +237,8 @@ def choose_server(
         UnsupportedInterfaceError: The server that is told is for other applications.
         UnknownServerError: There is no such server.
     """
-    if settings.server:
+    impossible = _impossible(settings, defaults)
+    if settings.server and not impossible:
         servers.load(settings.server, settings.origin("server"))
         if interface:
             servers.require_fit(settings.server, app, interface, settings.origin("server"))
@@ -242,7 +250,8 @@ def choose_server(
     default, instead = (defaults or {}).get(interface, (servers.DEFAULTS[interface], ""))
     if interface in PROGRAMS:
         return default, "it listens by itself"
-    reason = f"default for {interface}: no server in the requirements{instead and f', and {instead}'}"
+    reason = f"default for {interface}: {', and '.join(filter(None, ('no server in the requirements', instead)))}"
+    reason = f"{settings.origin('server')} asks for {impossible}" if impossible else reason
     if facts.requirements and (line := facts.requirements.find("daphne")):
         reason = f"default for {interface}: daphne in {line.origin} isn't one of taxiway's servers"
     for name in servers.NAMES:
@@ -256,6 +265,20 @@ def choose_server(
         else:
             return name, f"from {line.origin}"
     return default, reason
+
+
+def _impossible(settings: Settings, defaults: Mapping[str, tuple[str, str]] | None) -> str:
+    """Say why the server that the project asks for can't run on this machine; empty: it can, or is none that has a stand-in.
+
+    Raises:
+        ServerNotHereError: It was asked for by whoever types the command.
+    """
+    _, why = (defaults or {}).get(WSGI, ("", ""))
+    if not why or settings.server != servers.DEFAULTS[WSGI]:
+        return ""
+    if settings.origin("server") in TYPED:
+        raise ServerNotHereError(why)
+    return why
 
 
 def _has_asgi_worker(version: Callable[[str], str | None], facts: AppFacts) -> bool:

@@ -27,6 +27,7 @@ RESERVED = frozenset(
 # Tables below [tool.taxiway]: of settings, where a setting's key says so; the others are read by modules of their own.
 # How the names of other builders begin.
 PEERS = ("APP_", "WARPDRIVE_")
+TYPED = ("--server", "TAXIWAY_SERVER")  # origins of a server that the project itself doesn't ask for
 TABLES = frozenset({"env", "processes", "proxy", "servers"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _TRUE = frozenset({"1", "true", "yes", "on"})

@@ -123,7 +123,12 @@ def look(
         warn=console.warn,
     )
     plan = _told(plan, chosen)
-    if chosen.server and chosen.server != plan.server and plan.interface not in launch_plan.PROGRAMS:
+    asked = chosen.server or servers.DEFAULTS[plan.interface]
+    # A laptop that can't run the server of the images has another, of which the build has said why.
+    stands_in = (
+        layout.local and plan.server != asked and asked not in plan.servers and chosen.origin("server") not in settings.TYPED
+    )
+    if chosen.server and chosen.server != plan.server and plan.interface not in launch_plan.PROGRAMS and not stands_in:
         servers.require_fit(chosen.server, plan.app, plan.interface, chosen.origin("server"))
         if chosen.server not in plan.servers:
             raise ServerNotBuiltError(chosen.server, chosen.origin("server"), plan.servers)
@@ -139,7 +144,9 @@ def look(
     env.update(TAXIWAY_PLAN=layout.launch_plan, TAXIWAY_PROXY=proxy.decide(chosen, plan.server).to_json())
     if plan.django_settings:
         env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
-    return servers.Launch(plan, chosen, size, layout, env, writable_path(environ), _host(options.get("host"), layout))
+    stands_in = stands_in and not plan.origins["server"].startswith("from ")
+    host = _host(options.get("host"), layout)
+    return servers.Launch(plan, chosen, size, layout, env, writable_path(environ), host, stands_in)
 
 
 def prepare(launch: servers.Launch) -> tuple[servers.Command, dict[str, str]]:

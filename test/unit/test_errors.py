@@ -81,6 +81,7 @@ STATUSES = {
     "nothing-to-lock": 4,
     "secret-in-image": 4,
     "server-missing": 4,
+    "server-not-here": 4,
     "system-packages-missing": 4,
     "unknown-group": 4,
     "unlocked-build-back-end": 4,

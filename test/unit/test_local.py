@@ -15,9 +15,12 @@ from trees import Tree
 from taxiway import errors, layout
 from taxiway.cli import inside, taxiway
 from taxiway.dependencies import target
+from taxiway.detect import look
 from taxiway.layout import Layout
 from taxiway.local import environments, interpreters, servers_here, shells
 from taxiway.local.interpreters import Interpreter
+from taxiway.plan import choose_server
+from taxiway.settings import resolve
 
 
 def test_an_environment_knows_its_source(tree: Tree) -> None:
@@ -253,3 +256,31 @@ def test_activation_is_undone(shell: str, tree: Tree) -> None:
 )
 def test_secrets_are_masked(name: str, value: str, shown: str) -> None:
     assert inside.masked(name, value, {"MINE"}) == shown
+
+
+STAND_IN = {"WSGI": ("gunicorn", "mod_wsgi, which needs Apache's headers")}
+
+
+@pytest.mark.parametrize(
+    ("environ", "project", "server", "why"),
+    [
+        ({}, {}, "gunicorn", "default for WSGI: no server in the requirements, and mod_wsgi, which needs Apache's headers"),
+        ({"WARPDRIVE_SERVER_TYPE": "mod_wsgi"}, {}, "gunicorn", "WARPDRIVE_SERVER_TYPE asks for mod_wsgi, which needs Apache's"),
+        ({}, {"server": "mod_wsgi"}, "gunicorn", "[tool.taxiway] asks for mod_wsgi, which needs Apache's headers"),
+        ({}, {"server": "waitress"}, "waitress", "[tool.taxiway]"),
+        ({"TAXIWAY_SERVER": "waitress"}, {"server": "mod_wsgi"}, "waitress", "TAXIWAY_SERVER"),
+    ],
+)
+def test_another_server_than_the_images(
+    environ: Mapping[str, str], project: Mapping[str, str], server: str, why: str, tree: Tree
+) -> None:
+    chosen = resolve(environ=environ, project=project)
+    found, reason = choose_server("web:app", "WSGI", look(tree({"web.py": ""}), chosen), chosen, defaults=STAND_IN)
+    assert found == server
+    assert reason.startswith(why)
+
+
+def test_a_server_that_was_typed_has_no_stand_in(tree: Tree) -> None:
+    chosen = resolve(environ={"TAXIWAY_SERVER": "mod_wsgi"}, project={})
+    with pytest.raises(errors.ServerNotHereError, match=r"The server can't run on this machine: mod_wsgi, which needs Apache's"):
+        choose_server("web:app", "WSGI", look(tree({"web.py": ""}), chosen), chosen, defaults=STAND_IN)

@@ -18,6 +18,7 @@ from typing import Any
 from taxiway import console
 from taxiway.dependencies import native
 from taxiway.errors import BadEntryPointError, CollectstaticError
+from taxiway.launch_plan import PROGRAMS
 from taxiway.layout import Layout, runtime_path
 from taxiway.plan import BuildPlan
 from taxiway.process import run
@@ -141,6 +142,8 @@ def _ask(plan: BuildPlan, layout: Layout, environ: Mapping[str, str]) -> dict[st
 
 def _environment(plan: BuildPlan, environ: Mapping[str, str]) -> dict[str, str]:
     env = dict(environ)
+    if plan.interface in PROGRAMS:
+        env.pop("TAXIWAY_STATIC_ROOT", None)  # taxiway isn't there when a program reads its settings
     if plan.django_settings:
         env.setdefault("DJANGO_SETTINGS_MODULE", plan.django_settings)
     return env

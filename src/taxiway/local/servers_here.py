@@ -22,7 +22,7 @@ def defaults(environ: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         headers=os.path.isfile(os.path.join(sysconfig.get_path("include"), "Python.h")),
         root=os.geteuid() == 0,
     )
-    return {WSGI: ("gunicorn", f"mod_wsgi, the images' default, {missing}")} if missing else {}
+    return {WSGI: ("gunicorn", f"mod_wsgi, which {missing}")} if missing else {}
 
 
 def why_no_mod_wsgi(*, apxs: bool, apache: bool, compiler: bool, headers: bool, root: bool) -> str:

@@ -33,6 +33,8 @@ class Launch(NamedTuple):
     """A directory for what the server writes while it runs."""
     host: str = "0.0.0.0"  # noqa: S104  # a container is to be reached
     """Where to listen; `::` takes connections of IPv4 as well."""
+    stands_in: bool = False
+    """Whether the server is another than the one that arguments without a server's name are for, which this laptop can't run."""
 
     @property
     def address(self) -> tuple[str, int]:

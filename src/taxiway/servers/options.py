@@ -22,13 +22,16 @@ def own(launch: Launch) -> list[str]:
     """
     plan, environ = launch.plan, launch.environ
     words = table(plan.project, plan.project_origin, environ).get(plan.server, [])
-    for name in (f"{directory}/server_args{end}" for directory in _DIRECTORIES for end in (f"/{plan.server}", "")):
+    ends = (f"/{plan.server}", *[""] * (not launch.stands_in))
+    for name in (f"{directory}/server_args{end}" for directory in _DIRECTORIES for end in ends):
         path = os.path.join(launch.layout.source, name)
         if os.path.isfile(path):
             with open(path, encoding="utf-8", errors="replace") as file:
                 words += split(file.read(), environ, name)
             break
-    return words + split(launch.settings.server_args, environ, launch.settings.origin("server_args"))
+    return (
+        words if launch.stands_in else words + split(launch.settings.server_args, environ, launch.settings.origin("server_args"))
+    )
 
 
 def table(project: Mapping[str, object], origin: str, environ: Mapping[str, str]) -> dict[str, list[str]]:

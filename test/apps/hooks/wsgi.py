@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 def application(environ, start_response):
     """Answer with the traces, then with the server's own view of the environment files."""
-    traces = (HERE / "generated/pre-build.txt", HERE / "generated/build.txt", Path("/tmp/hooks.txt"))
+    traces = (HERE / "generated/pre-build.txt", HERE / "generated/build.txt", Path(os.environ.get("TMPDIR", "/tmp"), "hooks.txt"))
     lines = [line for trace in traces for line in trace.read_text(encoding="utf-8").splitlines()]
     lines.append(f"deploy-cfg ran {sum(line.startswith('deploy-cfg ') for line in lines)} time(s)")
     lines.append(f"deploy ran {sum(line.startswith('deploy ') for line in lines)} time(s)")

@@ -1,0 +1,62 @@
+"""The cases of test/apps on a laptop: `taxiway start` on a fresh copy, the same requests and answers as in containers, Ctrl-C."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import harness
+import lab
+import pytest
+
+from taxiway.launch_plan import PROGRAMS
+from taxiway.local import servers_here
+
+# What only a container can be expected to do.
+CONTAINER_ONLY = {"s2i-python-django": "its .s2i/bin scripts call those of the image"}
+# SIGINT is for programs to handle: Python's own way is to be ended by it.
+ENDED_BY_INTERRUPT = {0, 1, 128 + signal.SIGINT, -signal.SIGINT}
+HERE = servers_here.defaults(os.environ).get("WSGI", ("mod_wsgi", ""))[0]  # in the images it is mod_wsgi
+CASES = [case for case in sorted(path.parent.name for path in harness.APPS.glob("*/expect.toml")) if case not in CONTAINER_ONLY]
+GOOD = [case for case in CASES if harness.read_expectation(case)["build"]["status"] == "ok"]
+BAD = [case for case in CASES if case not in GOOD]
+
+
+@pytest.mark.parametrize("case", GOOD)
+def test_starts_and_answers(case: str, tmp_path: Path) -> None:
+    expected = harness.read_expectation(case)
+    source = harness.copy_app(harness.APPS / case, tmp_path / case)
+    before = lab.files(source)
+    env = lab.environ(tmp_path / "data", **expected["build"].get("env", {}))
+    (tmp_path / "data").mkdir()
+    log = lab.run("build", source=source, env=env).text
+    for text in expected["build"].get("log", []):
+        assert text in log, log
+    (stored,) = (tmp_path / "data").glob("taxiway/environments/*/.taxiway/launch.json")
+    plan = json.loads(stored.read_text())
+    wanted = {name: HERE if value == "mod_wsgi" else value for name, value in expected["plan"].items()}
+    assert {name: plan[name] for name in wanted} == wanted, log
+    with lab.start(source=source, env={**env, **expected.get("run", {}).get("env", {})}) as running:
+        running.wait(expected["request"][-1]["path"])
+        assert "nothing to build" in running.logs()
+        harness.check_requests(running, expected["request"], {'"PORT": "8080"': f'"PORT": "{running.port}"', "mod_wsgi": HERE})
+        for socket in expected.get("websocket", []):
+            assert running.exchange(socket["path"], socket["send"]) == socket["answer"], running.logs()
+        assert running.interrupt() in (ENDED_BY_INTERRUPT if plan["interface"] in PROGRAMS else {0}), running.logs()[-3000:]
+        for text in expected.get("run", {}).get("log", []):
+            assert text in running.logs()
+    # Hooks write what they like; and a program reads Django's settings by itself, so their STATIC_ROOT counts.
+    if not list(source.glob(".*/*hooks")) and not (plan["interface"] in PROGRAMS and plan["framework"]):
+        assert lab.files(source) == before
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_fails_with_the_stated_error(case: str, tmp_path: Path) -> None:
+    expected = harness.read_expectation(case)["build"]
+    source = harness.copy_app(harness.APPS / case, tmp_path / case)
+    (tmp_path / "data").mkdir()
+    result = lab.run("start", source=source, env=lab.environ(tmp_path / "data", **expected.get("env", {})), check=False)
+    assert result.status != 0
+    assert f"[{expected['error']}]" in result.text, result.text
+    for text in expected.get("log", []):
+        assert text in result.text, result.text
