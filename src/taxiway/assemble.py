@@ -209,6 +209,7 @@ def _install_ahead(layout: Layout, environ: Mapping[str, str], home: str, packag
         with console.step(f"Installing {', '.join(missing)} for the server"):
             install_servers(missing, layout, env)
             bytecode.compile_dependencies(layout, env, since_s=since_s)
+    _write_materials(pinned, None, layout, environ)
 
 
 def assemble_in_image(environ: Mapping[str, str]) -> None:
@@ -252,12 +253,14 @@ def _install_source(upload: Path, layout: Layout, *, keep_git: bool) -> None:
 
 
 def _write_materials(
-    requirements: PinnedList | None, came_from: provenance.Source, layout: Layout, environ: Mapping[str, str]
+    requirements: PinnedList | None, came_from: provenance.Source | None, layout: Layout, environ: Mapping[str, str]
 ) -> None:
-    """Write down what the application consists of, and where it came from."""
+    """Write down what the application consists of, and where it came from, if that is known yet."""
     try:
         with console.step("Writing bill of materials and provenance") as step:
-            step.result = store.write(layout, requirements, came_from, environ)
+            step.result = store.write_bill(layout, requirements, environ)
+            if came_from:
+                store.write_provenance(layout, requirements, came_from)
     except NoSbomLibraryError:
         console.detail("neither is written, because cyclonedx-python-lib isn't installed: pip install 'taxiway[sbom]'")
 

@@ -104,6 +104,27 @@ def test_it_is_what_is_installed(server: str, kind: str, images: Callable[[str],
     )
 
 
+def test_image_that_is_only_read(images: Callable[[str], tuple[str, str]], tmp_path: Path) -> None:
+    """By its name, or saved, it has the same components as the container tells, and the statement is about its digest."""
+    image = images("mod_wsgi")[1]
+    inside = json.loads(shell(image, "taxiway sbom"))["components"]
+    saved = tmp_path / "image.tar"
+    harness.podman("save", f"--output={saved}", image)
+    for reference in (image, str(saved)):
+        assert json.loads(harness.taxiway("sbom", reference).text)["components"] == inside
+    scanned = json.loads(harness.taxiway("sbom", "--scan", str(saved)).text)
+    for prefix in ("pkg:deb/", "pkg:pypi/"):
+        assert packages(scanned, prefix) == packages({"components": inside}, prefix)
+    statement = json.loads(harness.taxiway("sbom", "--format=slsa", image).text)
+    assert statement["subject"] == [
+        {
+            "name": image,
+            "digest": {"sha256": harness.podman("images", "--no-trunc", "--quiet", image).text.strip().removeprefix("sha256:")},
+        }
+    ]
+    assert statement["predicate"] == json.loads(shell(image, "taxiway sbom --format slsa"))["predicate"]
+
+
 def test_packages_added_in_a_derived_image_are_in_its_file(image_name: str, tmp_path: Path) -> None:
     """As apt removes or installs packages, the file follows; without an index, removing shows it."""
     (tmp_path / "x").mkdir()

@@ -46,7 +46,7 @@ COMMANDS = {
     "audit": "against rules",
     "wheels": "asks no index",
     "system-packages": "for an image that has no apt",
-    "sbom": "what this consists of",
+    "sbom": "what IMAGE consists of",
     "proxy": "configuration of a front end",
     "init": "commented table [tool.taxiway]",
     "doctor": "what is missing on this machine",

@@ -2,33 +2,46 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import click
 
 from taxiway.errors import NothingInstalledError
+from taxiway.image import engines
 from taxiway.layout import Layout
 from taxiway.sbom import document, inventory, provenance, store
+from taxiway.sbom.image import reading
 
 JSON, XML, SLSA = "cyclonedx-json", "cyclonedx-xml", "slsa"
 
 
-@click.command("sbom", short_help="Print the bill of materials of this container or environment.")
+@click.command("sbom", short_help="Print the bill of materials of an image, or of this environment.")
+@click.argument("image", required=False)
 @click.option("--format", "form", type=click.Choice([JSON, XML, SLSA]), default=JSON, show_default=True, help="What to write.")
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="A file to write to, in place of stdout.")
 @click.option("--scan", is_flag=True, help="List what is seen now, whatever is stored.")
+@click.option("--engine", type=click.Choice(engines.ENGINES), help="Whose images to look for. Default: the first that answers.")
+@click.option("--architecture", metavar="NAME", help="Of an image for several, such as arm64. Default: this machine's.")
 @click.option(
     "--update", is_flag=True, hidden=True, help="Write the image's own document anew; apt calls this in the builder image."
 )
-def command(*, form: str, output: Path | None, scan: bool, update: bool) -> None:
-    """Print what this consists of, as CycloneDX 1.6, or where it came from, as an in-toto statement with SLSA provenance.
+def command(
+    image: str | None, *, form: str, output: Path | None, scan: bool, update: bool, engine: str | None, architecture: str | None
+) -> None:
+    """Print what IMAGE consists of, as CycloneDX 1.6, or where it came from, as an in-toto statement with SLSA provenance.
 
-    "This" is the container that it runs in; elsewhere the virtual environment, VIRTUAL_ENV or .venv.
+    IMAGE is a local one's name, a saved one (docker or OCI archive, OCI layout), or - for stdin. Without it: the container that
+    this runs in, or the virtual environment, VIRTUAL_ENV or .venv.
     """
     if update:
         store.update_image_document(os.environ)
         return
-    text = _of_here(form, scan=scan)
+    if image:
+        with reading(image, sys.stdin.buffer, engine=engine, architecture=architecture) as found:
+            text = found.statement(os.environ, scan=scan) if form == SLSA else _in_form(found.bill(os.environ, scan=scan), form)
+    else:
+        text = _of_here(form, scan=scan)
     if output:
         output.write_text(text, encoding="utf-8")
     else:

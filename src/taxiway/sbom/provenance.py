@@ -52,13 +52,14 @@ def source(directory: Path, environ: Mapping[str, str]) -> Source:
     found = _of_git(directory / ".git")
     commit = environ.get("OPENSHIFT_BUILD_COMMIT", "")
     return Source(
-        url=_public(environ.get("OPENSHIFT_BUILD_SOURCE", "")) or found.url,
+        url=checked_url(environ.get("OPENSHIFT_BUILD_SOURCE", "")) or found.url,
         commit=commit if _COMMIT.fullmatch(commit) else found.commit,
         reference=environ.get("OPENSHIFT_BUILD_REFERENCE", "") or found.reference,
     )
 
 
-def _public(url: str) -> str:
+def checked_url(url: str) -> str:
+    """Return `public_url`, empty also for what is no URL; pure."""
     try:
         return public_url(url)
     except ValueError:  # no URL
@@ -78,7 +79,7 @@ def _of_git(git: Path) -> Source:
     parser = configparser.RawConfigParser(strict=False, allow_no_value=True)
     try:
         parser.read_string(re.sub(r"(?m)^[ \t]+", "", _text(git / "config")))
-        url = _public(parser.get('remote "origin"', "url", fallback="") or "")
+        url = checked_url(parser.get('remote "origin"', "url", fallback="") or "")
     except configparser.Error:
         url = ""
     return Source(

@@ -36,8 +36,8 @@ def subject(source: Path) -> Subject:
         return Subject(name="application")
 
 
-def write(layout: Layout, requirements: PinnedList | None, came_from: provenance.Source, environ: Mapping[str, str]) -> str:
-    """Write both for what is installed; the bill only if that changed since it was written. Returns what was done, in words.
+def write_bill(layout: Layout, requirements: PinnedList | None, environ: Mapping[str, str]) -> str:
+    """Write the bill of what is installed, if that changed since it was written. Returns what was done, in words.
 
     Raises:
         NoSbomLibraryError: cyclonedx-python-lib isn't installed.
@@ -50,9 +50,17 @@ def write(layout: Layout, requirements: PinnedList | None, came_from: provenance
     is_new = document.inputs(bill) != wanted
     if is_new:
         path.unlink(missing_ok=True)  # none is better than an old one
+        Path(layout.provenance).unlink(missing_ok=True)
         packages = inventory.application_packages(inventory.Directory(), layout.app_root, wheels)
         bill = document.write(about, packages, {INPUTS: wanted}, environ)
         path.write_text(bill, encoding="utf-8")
+    count = len(json.loads(bill).get("components", ()))
+    return f"{count} components" if is_new else f"unchanged, {count} components"
+
+
+def write_provenance(layout: Layout, requirements: PinnedList | None, came_from: provenance.Source) -> None:
+    """Write where the application came from; its bill has to be there."""
+    bill = Path(layout.sbom).read_text(encoding="utf-8")
     image = Path(IMAGE)
     text = provenance.statement(
         came_from=came_from,
@@ -63,8 +71,6 @@ def write(layout: Layout, requirements: PinnedList | None, came_from: provenance
         allowed={pin.name: pin.hashes for pin in (requirements.applicable if requirements else ()) if len(pin.hashes) > 1},
     )
     Path(layout.provenance).write_text(text, encoding="utf-8")
-    count = len(json.loads(bill).get("components", ()))
-    return f"{count} components" if is_new else f"unchanged, {count} components"
 
 
 def image_document(name: str, known: Mapping[str, str], files: Files, environ: Mapping[str, str]) -> str:
