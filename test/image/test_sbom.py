@@ -72,6 +72,11 @@ def packages(bill: dict[str, Any], prefix: str) -> list[list[str]]:
     return sorted([part["name"], part["version"]] for part in parts)
 
 
+def installed(bill: str) -> list[dict[str, Any]]:
+    """The components of a bill that are something installed, and not a document's subject."""
+    return [part for part in json.loads(bill)["components"] if "purl" in part]
+
+
 @pytest.mark.parametrize("server", APPS)
 @pytest.mark.parametrize("kind", ["builder", "runtime"])
 def test_it_is_what_is_installed(server: str, kind: str, images: Callable[[str], tuple[str, str]]) -> None:
@@ -107,11 +112,11 @@ def test_it_is_what_is_installed(server: str, kind: str, images: Callable[[str],
 def test_image_that_is_only_read(images: Callable[[str], tuple[str, str]], tmp_path: Path) -> None:
     """By its name, or saved, it has the same components as the container tells, and the statement is about its digest."""
     image = images("mod_wsgi")[1]
-    inside = json.loads(shell(image, "taxiway sbom"))["components"]
+    inside = installed(shell(image, "taxiway sbom"))
     saved = tmp_path / "image.tar"
     harness.podman("save", f"--output={saved}", image)
     for reference in (image, str(saved)):
-        assert json.loads(harness.taxiway("sbom", reference).text)["components"] == inside
+        assert installed(harness.taxiway("sbom", reference).text) == inside
     scanned = json.loads(harness.taxiway("sbom", "--scan", str(saved)).text)
     for prefix in ("pkg:deb/", "pkg:pypi/"):
         assert packages(scanned, prefix) == packages({"components": inside}, prefix)
