@@ -1087,7 +1087,8 @@ class NoEngineError(TaxiwayError):
     def __init__(self, tried: Sequence[str]) -> None:
         super().__init__(
             f"Couldn't find a container engine that works. Tried:{_listing(tried)}\n\n"
-            "Install Podman (Debian, Ubuntu: apt-get install podman), or start Docker's service."
+            "Install Podman (Debian, Ubuntu: apt-get install podman; Fedora: dnf install podman), or start Docker's service.\n"
+            "What is missing on this machine: taxiway doctor"
         )
 
 
@@ -1097,10 +1098,104 @@ class EngineFailedError(TaxiwayError):
     code = "image-build-failed"
     exit_status = 9
 
-    def __init__(self, command: str, reason: str) -> None:
+    def __init__(self, command: str, reason: str, output: str, advice: str = "", own: str = "") -> None:
+        words = [
+            f"The image wasn't built: {command} ended with {reason}.{_tail(output) if not own else ''}",
+            *filter(None, [advice]),
+            "An image of that name from an earlier build is unchanged.",
+        ]
+        super().__init__("\n\n".join([*words, *([f"The error in the build: {own}"] if own else [])]))
+
+
+class NoBuilderImageError(TaxiwayError):
+    """An image to build from isn't here."""
+
+    code = "no-builder-image"
+    exit_status = 9
+
+    def __init__(self, name: str, engine: str) -> None:
         super().__init__(
-            f"The image wasn't built: {command} ended with {reason}; its own message stands above.\n\n"
-            "An image of that name from an earlier build is unchanged."
+            f"Couldn't find the image {name}, which the application is built from: {engine} has none of that name.\n\n"
+            f"Build it in a checkout of taxiway: make images\nOr fetch it: {engine} pull {name}"
+        )
+
+
+class WrongPlatformError(TaxiwayError):
+    """An image to build from is for another platform than the one asked for."""
+
+    code = "wrong-platform"
+    exit_status = 9
+
+    def __init__(self, name: str, found: str, asked: str) -> None:
+        super().__init__(
+            f"The image {name} is for {found}, and --platform asks for {asked}.\n\n"
+            "Name images of that platform: --builder-image, --runtime-image. They are built on a machine of it, by make images."
+        )
+
+
+class NoWheelhouseError(TaxiwayError):
+    """A build without a network, of an application that has to download."""
+
+    code = "no-wheelhouse"
+    exit_status = 9
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"The build can't do without a network: {file} asks for packages, and the source has no wheelhouse.\n\n"
+            "Fill one here, where there is a network: taxiway wheels"
+        )
+
+
+class NoRegistryError(TaxiwayError):
+    """An image that is to be pushed has a name without a registry."""
+
+    code = "no-registry"
+    exit_status = 9
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The image can't be pushed: its name {name} says no registry.\n\n"
+            "Give the whole name, such as registry.example.org/shop/web:1 or docker.io/USER/NAME."
+        )
+
+
+class PushFailedError(TaxiwayError):
+    """The container engine couldn't push the image."""
+
+    code = "push-failed"
+    exit_status = 9
+
+    def __init__(self, name: str, engine: str, reason: str, output: str) -> None:
+        super().__init__(
+            f"The image was built, but not pushed: {engine} push {name} ended with {reason}.{_tail(output)}\n\n"
+            f"Log in: {engine} login {name.partition('/')[0]}\n"
+            "A registry without TLS: --insecure-registry"
+        )
+
+
+class NoBuildKitError(TaxiwayError):
+    """Docker without BuildKit can't mount secrets."""
+
+    code = "no-buildkit"
+    exit_status = 9
+
+    def __init__(self, options: Sequence[str]) -> None:
+        super().__init__(
+            f"Docker can't give the build what {' and '.join(options)} name: its classic builder has no mounts.\n\n"
+            "Install BuildKit (Debian: apt-get install docker-buildx), or use Podman: --engine podman"
+        )
+
+
+class NoSourceToImageError(TaxiwayError):
+    """There is no s2i tool."""
+
+    code = "no-source-to-image"
+    exit_status = 9
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"The s2i tool couldn't be used: {reason}.\n\n"
+            "Get it: make s2i in a checkout of taxiway. Or build without --s2i: the result is the same."
         )
 
 

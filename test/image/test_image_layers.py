@@ -1,7 +1,13 @@
 """`taxiway image`: the layers, on Podman, Buildah and Docker; what a change sends to a registry and downloads from an index."""
 
+import hashlib
 import json
 import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -76,38 +82,138 @@ def layers(name: str) -> Sequence[str]:
     return found
 
 
-def test_layers(source: Path, index: PackageIndex, image_name: str) -> None:
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    """A registry; what was named after it is removed."""
+    with Registry().serving() as serving:
+        yield serving
+        podman("rmi", "--force", f"{serving.name}/shop:1", check=False)
+
+
+def test_layers(source: Path, index: PackageIndex, registry: Registry) -> None:
     """A changed source is one small layer, built and pushed; a changed pin downloads what it names."""
-    with Registry().serving() as registry:
-
-        def push() -> int:
-            registry.received = 0
-            podman("push", "--tls-verify=false", image_name, f"{registry.name}/shop:1")
-            return registry.received
-
-        index.requests.clear()
-        image(image_name, source)
-        assert {path.split("/")[-1].split("-")[0] for path in index.downloads} <= {"alpha", "beta"}
-        first, sent = layers(image_name), push()
-        assert sent > 1_000_000
-        index.requests.clear()
-        (source / "wsgi.py").write_text(WSGI.replace("first", "second"))
-        image(image_name, source)
-        second = layers(image_name)
-        assert second[:-1] == first[:-1]
-        assert second[-1] != first[-1]
-        assert not index.requests
-        assert push() < 100_000
-        with harness.container(image_name, *harness.ARBITRARY_USER, *harness.HARDENED) as running:
-            assert running.wait().body == "1.0 helped second"
-            listed = running.execute("ls", "-A", "/opt/app-root/.taxiway", "/tmp", "/opt/app-root/src")
-            assert "dependencies.json\nlaunch.json" in listed
-            assert "layer" not in listed
-            assert running.execute("find", "/opt/app-root", "!", "-gid", "0", "-o", "!", "-uid", "1001") == ""
-    (source / "requirements.txt").write_text(
-        (source / "requirements.txt").read_text().replace(lock(index, "1.0"), lock(index, "1.1"))
-    )
-    image(image_name, source)
+    name = f"{registry.name}/shop:1"
+    pushing = ("--push", "--insecure-registry")
+    index.requests.clear()
+    image(name, source, *pushing)
+    assert {path.split("/")[-1].split("-")[0] for path in index.downloads} <= {"alpha", "beta"}
+    first, sent = layers(name), registry.received
+    assert sent > 1_000_000
+    (source / "wsgi.py").write_text(WSGI.replace("first", "second"))
+    index.requests.clear()
+    image(name, source, *pushing)
+    second = layers(name)
+    assert second[:-1] == first[:-1]
+    assert second[-1] != first[-1]
+    assert not index.requests
+    assert registry.received - sent < 100_000
+    assert set(registry.manifests) == {"shop:1"}
+    with harness.container(name, *harness.ARBITRARY_USER, *harness.HARDENED) as running:
+        assert running.wait().body == "1.0 helped second"
+        listed = running.execute("ls", "-A", "/opt/app-root/.taxiway", "/tmp", "/opt/app-root/src")
+        assert "dependencies.json\nlaunch.json" in listed
+        assert "layer" not in listed
+        assert running.execute("find", "/opt/app-root", "!", "-gid", "0", "-o", "!", "-uid", "1001") == ""
+    text = (source / "requirements.txt").read_text()
+    (source / "requirements.txt").write_text(text.replace(lock(index, "1.0"), lock(index, "1.1")))
+    image(name, source)
     assert {path.split("/")[-1] for path in index.downloads} == {"alpha-1.1-py3-none-any.whl"}, "beta is in the installer's cache"
-    with harness.container(image_name) as running:
+    with harness.container(name) as running:
         assert running.wait().body == "1.1 helped second"
+
+
+HOOK = """\
+#!/bin/sh
+set -eu
+token=$(cat /run/secrets/token)
+echo "the token is $token"
+sha256sum </run/secrets/token >token.sum
+find "$VIRTUAL_ENV/lib" -name alpha -type d -exec rm -r {} +
+test -z "${WAIT:-}" || exec sleep "$WAIT"
+"""
+
+
+@pytest.fixture
+def hooked(tmp_path: Path, index: PackageIndex) -> Path:
+    """An application with a wheelhouse, and a hook that wants a secret and takes a package away."""
+    top = tmp_path / "hooked"
+    house = top / ".taxiway" / "wheelhouse"
+    house.mkdir(parents=True)
+    shutil.copy(index.wheels / "alpha-1.0-py3-none-any.whl", house)
+    hook = top / ".taxiway" / "hooks" / "build"
+    hook.parent.mkdir()
+    hook.write_text(HOOK)
+    hook.chmod(0o755)
+    (top / "wsgi.py").write_text("def application(environ, start_response): ...\n")
+    (top / "requirements.txt").write_text(
+        next(line for line in index.requirements().splitlines() if line.startswith("alpha==1.0"))
+    )
+    (tmp_path / "token").write_text("canary-of-a-token\n")
+    return top
+
+
+def test_secrets_without_a_network(hooked: Path, image_name: str, tmp_path: Path) -> None:
+    secret = f"--secret=id=token,src={tmp_path / 'token'}"
+    log = image(
+        image_name, hooked, secret, "--no-network", "--label=a.b=c d", "--env=GREETING=good day", "--build-env=COLOUR=red"
+    )
+    assert "the token is ****" in log
+    assert "canary" not in log
+    config = harness.image_config(image_name)
+    assert config["Labels"]["a.b"] == "c d"
+    assert "GREETING=good day" in config["Env"]
+    assert not any("COLOUR" in line for line in config["Env"])
+    listed = podman(
+        "run", "--rm", "--network=none", image_name, "sh", "-c", "ls -A /run; cat token.sum; find /opt/app-root -name 'alpha*'"
+    ).text
+    assert hashlib.sha256(b"canary-of-a-token\n").hexdigest() in listed
+    assert "secrets" not in listed
+    assert "site-packages/alpha-1.0.dist-info\n" in listed
+    assert "site-packages/alpha\n" not in listed, "a hook took it away"
+    with pytest.raises(AssertionError) as caught:
+        image(image_name, hooked, "--no-network")
+    assert re.search(
+        r"The error in the build: The hook build .*/run/secrets/token.*\[hook-failed\]\n\n\[image-build-failed\]",
+        str(caught.value),
+        re.DOTALL,
+    )
+
+
+def test_interrupted(hooked: Path, image_name: str, tmp_path: Path) -> None:
+    """The name stays with the image that it had, and nothing goes on in the background."""
+    podman("tag", RUNTIME, image_name)
+    seconds = str(600_000 + os.getpid())
+    argv = [
+        sys.executable,
+        "-m",
+        "taxiway",
+        "image",
+        image_name,
+        str(hooked),
+        f"--builder-image={BUILDER}",
+        f"--runtime-image={RUNTIME}",
+    ]
+    argv += [f"--secret=id=token,src={tmp_path / 'token'}", f"--build-env=WAIT={seconds}"]
+    env = {**harness.environ(), "PYTHONPATH": str(harness.ROOT / "src")}
+
+    def sleeps() -> bool:
+        return any(f"sleep\0{seconds}\0" == text for text in map(_command_line, Path("/proc").glob("[0-9]*/cmdline")))
+
+    with subprocess.Popen(argv, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            harness.wait_for(lambda: True if sleeps() or process.poll() is not None else None, 300)
+            process.send_signal(signal.SIGINT)
+            output, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert process.returncode == 130, output
+    assert "Interrupted: waiting for the engine to clean up" in output
+    assert not sleeps()
+    assert layers(image_name) == layers(RUNTIME)
+
+
+def _command_line(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

@@ -113,7 +113,14 @@ STATUSES = {
     "several-images": 9,
     "image-build-failed": 9,
     "layers-differ": 9,
+    "no-builder-image": 9,
+    "no-buildkit": 9,
     "no-engine": 9,
+    "no-registry": 9,
+    "no-source-to-image": 9,
+    "no-wheelhouse": 9,
+    "push-failed": 9,
+    "wrong-platform": 9,
 }
 
 SAMPLES: dict[str, Any] = {

@@ -137,13 +137,14 @@ def test_no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         "  podman: no such command\n"
         "  docker info: Cannot connect to the Docker daemon\n"
         "  buildah: no such command\n\n"
-        "Install Podman (Debian, Ubuntu: apt-get install podman), or start Docker's service."
+        "Install Podman (Debian, Ubuntu: apt-get install podman; Fedora: dnf install podman), or start Docker's service.\n"
+        "What is missing on this machine: taxiway doctor"
     )
 
 
 @pytest.mark.parametrize(
     ("engine", "options"),
-    [("podman", ["--pull=never"]), ("docker", ["--pull=false"]), ("buildah", ["--pull-never", "--layers"])],
+    [("podman", ["--pull=never"]), ("docker", ["--pull=false", "--force-rm"]), ("buildah", ["--pull-never", "--layers"])],
 )
 def test_build_command(engine: str, options: list[str]) -> None:
     argv = engines.build_command(engine, images=["shop", "shop:1"], dockerfile="/d/Dockerfile", context=".")

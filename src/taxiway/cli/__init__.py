@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -47,6 +48,7 @@ _GROUPS = {
     "Around it": {"proxy": "proxy"},
     "Help": {"doctor": "doctor", "explain": "explain", "completion": "completion"},
 }
+INTERRUPTED_STATUS = 130  # 128 and the number of SIGINT, as shells have it
 _Decorated = TypeVar("_Decorated", bound=click.Command | Callable[..., object])
 _COMMANDS = {name: module for group in _GROUPS.values() for name, module in group.items()}
 
@@ -104,6 +106,12 @@ class _Commands(click.Group):
         if command and console.is_json() and not any("--json" in parameter.opts for parameter in command.params):
             ctx.fail(f"taxiway {name} has no data to write as JSON.")
         return name, command, rest
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED_STATUS)  # click would say 1
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, _COMMANDS))

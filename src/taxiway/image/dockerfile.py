@@ -85,8 +85,19 @@ def render(plan: ImagePlan) -> str:
     if plan.layers:
         lines += [f"COPY --from=build --chown=1001:0 {_LAYER} {APP_ROOT}"]
         lines += [f"RUN cd {APP_ROOT} && xargs --null rm -rf {REMOVED} <{REMOVED}"] * plan.layers.may_remove
-    labels = [f"LABEL {_quote(name)}={_quote(value)}" for name, value in plan.labels.items()]
-    return "\n".join([*lines, *labels, f"CMD {json.dumps([plan.run])}", ""])
+    return "\n".join([*lines, *labels(plan), f"CMD {json.dumps([plan.run])}", ""])
+
+
+def labels(plan: ImagePlan) -> list[str]:
+    """Write the lines of the labels; pure."""
+    return [f"LABEL {_quote(name)}={_quote(value)}" for name, value in plan.labels.items()]
+
+
+def mounts(plan: ImagePlan, secrets: Sequence[str] = ()) -> list[str]:
+    """Write the options of a RUN for what the build is given but the image isn't; pure."""
+    places = {name: f"{plan.credentials_place}/{name}" for name in plan.credentials}
+    places |= {name: f"{_SECRETS}/{name}" for name in secrets}
+    return [f"--mount=type=secret,id={name},target={place},uid=1001" for name, place in places.items()]
 
 
 def _dependencies(plan: ImagePlan, layers: Layers) -> list[str]:
@@ -112,9 +123,7 @@ def _may_remove(layers: Layers) -> list[str]:
 
 
 def _run(plan: ImagePlan, *options: str, secrets: Sequence[str] = ()) -> str:
-    mounts = {name: f"{plan.credentials_place}/{name}" for name in plan.credentials}
-    mounts |= {name: f"{_SECRETS}/{name}" for name in secrets}
-    words = [f"--mount=type=secret,id={name},target={target},uid=1001" for name, target in mounts.items()]
+    words = mounts(plan, secrets)
     variables = dict(plan.build_environment)
     if plan.cache:
         words.append(f"--mount=type=cache,id=taxiway,target={_CACHE},uid=1001,gid=0")

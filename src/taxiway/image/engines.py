@@ -12,6 +12,11 @@ BUILDERS = (*ENGINES, "buildah")
 """Those that can build; Buildah runs nothing."""
 
 
+def ask(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
+    """Run a command for what it says."""
+    return subprocess.run(argv, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+
 def find(engines: Sequence[str] = ENGINES) -> str:
     """Return the first engine that answers; a client without its service doesn't count.
 
@@ -23,7 +28,7 @@ def find(engines: Sequence[str] = ENGINES) -> str:
         if shutil.which(name) is None:
             tried.append(f"{name}: no such command")
             continue
-        result = _ask(name, "info")
+        result = ask([name, "info"])
         if result.returncode == 0:
             return name
         tried.append(f"{name} info: {(result.stderr.strip().splitlines() or ['no answer'])[-1]}")
@@ -32,11 +37,7 @@ def find(engines: Sequence[str] = ENGINES) -> str:
 
 def has_mounts(engine: str, environ: Mapping[str, str] = os.environ) -> bool:
     """Tell whether the engine knows `RUN --mount`: of Docker only BuildKit does, which is a plug-in of its client."""
-    return engine != "docker" or (environ.get("DOCKER_BUILDKIT") != "0" and _ask("docker", "buildx", "version").returncode == 0)
-
-
-def _ask(*argv: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(argv, capture_output=True, text=True, check=False)
+    return engine != "docker" or (environ.get("DOCKER_BUILDKIT") != "0" and ask(["docker", "buildx", "version"]).returncode == 0)
 
 
 def build_command(
@@ -46,19 +47,40 @@ def build_command(
     dockerfile: str,
     context: str,
     network: str | None = None,
+    platform: str | None = None,
     secrets: Mapping[str, str] | None = None,
 ) -> list[str]:
     """Write the command that builds an image from a Dockerfile beside its context, with secrets by their files; pure."""
-    pull = {"podman": ["--pull=never"], "docker": ["--pull=false"], "buildah": ["--pull-never", "--layers"]}[engine]
-    networks = [f"--network={network}"] if network else []
+    pull = {"podman": ["--pull=never"], "docker": ["--pull=false", "--force-rm"], "buildah": ["--pull-never", "--layers"]}[engine]
+    options = [f"--{name}={value}" for name, value in (("network", network), ("platform", platform)) if value]
     given = [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
     tags = [word for image in images for word in ("--tag", image)]
-    return [engine, "build", *pull, *networks, *given, *tags, "--file", dockerfile, context]
+    return [engine, "build", *pull, *options, *given, *tags, "--file", dockerfile, context]
 
 
 def environment(engine: str, secrets: Mapping[str, str] | None, environ: Mapping[str, str]) -> dict[str, str]:
     """Return the environment for the build: before Docker 23, secrets have to be asked for with BuildKit; pure."""
     return {**environ, **({"DOCKER_BUILDKIT": "1"} if engine == "docker" and secrets else {})}
+
+
+def platform_of(engine: str, image: str) -> str | None:
+    """Return the platform that an image is for, such as linux/amd64; None: the engine hasn't got it."""
+    if engine == "buildah":
+        result = ask(["buildah", "inspect", "--type=image", "--format={{.OCIv1.OS}}/{{.OCIv1.Architecture}}", image])
+    else:
+        result = ask([engine, "image", "inspect", "--format={{.Os}}/{{.Architecture}}", image])
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def push_command(engine: str, image: str, *, insecure: bool) -> list[str]:
+    """Write the command that pushes an image; Docker's service has its own list of registries without TLS. Pure."""
+    return [engine, "push", *["--tls-verify=false"] * (insecure and engine != "docker"), image]
+
+
+def registry_of(image: str) -> str | None:
+    """Return the registry in an image's name; None where it has none. Source: the distribution project's reference grammar."""
+    first, slash, _ = image.partition("/")
+    return first if slash and ("." in first or ":" in first) else None
 
 
 def save_command(engine: str, image: str) -> list[str]:

@@ -1,0 +1,248 @@
+"""taxiway image: what it refuses before the engine builds, and what it says where the engine fails."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from trees import Tree
+
+from taxiway.cli import taxiway
+from taxiway.errors import (
+    EngineFailedError,
+    NoBuilderImageError,
+    NoBuildKitError,
+    NoRegistryError,
+    NoSourceToImageError,
+    NoWheelhouseError,
+    PushFailedError,
+    TaxiwayError,
+    WrongPlatformError,
+)
+from taxiway.image import building, engines
+from taxiway.process import Result
+
+INNER = """\
+---> Looking at the application
+error: Couldn't read this:
+  wsgi.py
+
+Correct it.
+
+[bad-config-file]
+Error: building at STEP "RUN /usr/libexec/s2i/assemble": while running runtime: exit status 4
+"""
+
+
+class Engine:
+    """Takes the place of all engines."""
+
+    def __init__(self) -> None:
+        self.has = {"localhost/taxiway-builder:latest": "linux/amd64", "localhost/taxiway-runtime:latest": "linux/amd64"}
+        self.ran: list[str] = []
+        self.fails: dict[str, Result] = {}
+        self.has_mounts = True
+
+    def run(self, engine: str, argv: Sequence[str]) -> Result:
+        """Fail with the command that is to fail."""
+        self.ran.append(" ".join(argv))
+        assert argv[0] == engine
+        return self.fails.get(argv[1], Result(0, ""))
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+    fake = Engine()
+    monkeypatch.setattr(engines, "find", lambda names: names[0])
+    monkeypatch.setattr(engines, "has_mounts", lambda _: fake.has_mounts)
+    monkeypatch.setattr(engines, "platform_of", lambda _, image: fake.has.get(image))
+    monkeypatch.setattr(building, "run", fake.run)
+    monkeypatch.setattr("taxiway.cli.image._INSTALLED", Path("/nowhere"))
+    for name in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    return fake
+
+
+@pytest.fixture
+def image(tree: Tree) -> Callable[..., str]:
+    """Run the command on a small application; what it printed."""
+    source = tree(
+        {"app/wsgi.py": "def application(environ, start_response): ...\n", "app/requirements.txt": "flask==3\n", "c/netrc": ""}
+    )
+
+    def run(*arguments: str, name: str = "localhost/shop") -> str:
+        words = [word.replace("TREE", str(source)) for word in arguments]
+        result = CliRunner().invoke(taxiway, ["image", name, str(source / "app"), *words])
+        if isinstance(result.exception, TaxiwayError):
+            raise result.exception
+        assert "Traceback" not in result.output
+        return result.output
+
+    return run
+
+
+def test_options(engine: Engine, image: Callable[..., str]) -> None:
+    image(
+        "--tag=localhost/shop:2",
+        "--platform=linux/amd64",
+        "--network=host",
+        "--secret=id=t,src=TREE/app/wsgi.py",
+        "--credentials=TREE/c",
+    )
+    (argv,) = engine.ran
+    assert argv.startswith("podman build --pull=never --network=host --platform=linux/amd64 --secret=id=netrc,src=/")
+    assert " --secret=id=t,src=/" in argv
+    assert " --tag localhost/shop --tag localhost/shop:2 --file " in argv
+
+
+def test_push(engine: Engine, image: Callable[..., str]) -> None:
+    image("--push", "--tag=here:5000/shop:2", "--insecure-registry", name="registry.example.org/shop")
+    assert engine.ran[1:] == [
+        "podman push --tls-verify=false registry.example.org/shop",
+        "podman push --tls-verify=false here:5000/shop:2",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "said"),
+    [
+        (["--builder-image=localhost/mine"], NoBuilderImageError, "Or fetch it: podman pull localhost/mine"),
+        (["--runtime-image=localhost/mine"], NoBuilderImageError, "make images"),
+        (["--platform=linux/arm64"], WrongPlatformError, "is for linux/amd64, and --platform asks for linux/arm64."),
+        (["--no-network"], NoWheelhouseError, "requirements.txt asks for packages"),
+        (["--push"], NoRegistryError, "localhost/shop says no registry"),
+        (["--push", "--tag=shop:1"], NoRegistryError, "says no registry"),
+        (["--s2i"], NoSourceToImageError, "no such command"),
+    ],
+)
+def test_refused(  # noqa: PLR0917
+    arguments: list[str],
+    error: type[TaxiwayError],
+    said: str,
+    engine: Engine,
+    image: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    with pytest.raises(error) as caught:
+        image(*arguments)
+    assert said in str(caught.value)
+    assert not engine.ran
+
+
+def test_docker_without_buildkit(engine: Engine, image: Callable[..., str]) -> None:
+    """Its classic builder knows no mounts: neither secrets nor a cache."""
+    engine.has_mounts = False
+    with pytest.raises(NoBuildKitError) as caught:
+        image("--credentials=TREE/c", "--secret=id=t,src=TREE/app/wsgi.py", "--engine=docker")
+    assert "what --credentials and --secret name" in str(caught.value)
+    image("--engine=docker")
+    assert "--mount" not in image("--engine=docker", "-f")
+    assert "--mount=type=cache" in image("-f")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--env=NAME"], "'NAME' isn't NAME=VALUE on one line"),
+        (["--label=a=b\nRUN rm"], "isn't NAME=VALUE on one line"),
+        (["--secret=id=a,src=/nowhere/at/all"], "isn't id=NAME,src=FILE with a file that is there"),
+        (["--secret=src=/etc/passwd"], "isn't id=NAME,src=FILE"),
+        (["--network=host", "--no-network"], "can't both be given"),
+    ],
+)
+def test_wrong_options(arguments: list[str], said: str, engine: Engine, image: Callable[..., str]) -> None:
+    assert said in " ".join(image(*arguments).split())
+    assert not engine.ran
+
+
+def test_the_builds_own_error_comes_last(engine: Engine, image: Callable[..., str]) -> None:
+    engine.fails["build"] = Result(125, INNER)
+    with pytest.raises(EngineFailedError) as caught:
+        image()
+    assert str(caught.value) == (
+        "The image wasn't built: podman build ended with exit status 125.\n\n"
+        "An image of that name from an earlier build is unchanged.\n\n"
+        "The error in the build: Couldn't read this:\n  wsgi.py\n\nCorrect it.\n\n[bad-config-file]"
+    )
+
+
+@pytest.mark.parametrize(
+    ("output", "said"),
+    [
+        ("Error: writing blob: no space left on device", "The disk is full. podman system df tells"),
+        ("  invalid peer certificate: UnknownIssuer\nError: building", "Name its file in SSL_CERT_FILE"),
+        ("dns error: failed to lookup address information", "--network=host"),
+        ("Error: No such option '--dependencies-only'.", "--one-layer"),
+        ("exec /usr/bin/dumb-init: exec format error", "apt-get install qemu-user-static"),
+        ("Error: runc: error setting rlimit type 7: operation not permitted: OCI permission denied", "taxiway doctor"),
+        ("Error: OCI runtime error: crun: unknown version specified", "taxiway doctor"),
+        ("Installed cgroup-tools==1\n1\n2\n3", ""),
+        ("something else", ""),
+    ],
+)
+def test_advice(output: str, said: str, engine: Engine, image: Callable[..., str]) -> None:
+    engine.fails["build"] = Result(1, output)
+    with pytest.raises(EngineFailedError) as caught:
+        image()
+    assert said in str(caught.value)
+    assert output.splitlines()[-1] in str(caught.value)
+    assert bool(said) == bool(building.advice(output, "podman"))
+
+
+def test_a_failed_push(engine: Engine, image: Callable[..., str]) -> None:
+    engine.fails["push"] = Result(1, "unauthorized\n")
+    with pytest.raises(PushFailedError) as caught:
+        image("--push", name="registry.example.org/shop")
+    assert "podman push registry.example.org/shop ended with exit status 1" in str(caught.value)
+    assert "podman login registry.example.org" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "registry"),
+    [
+        ("shop", None),
+        ("localhost/shop", None),
+        ("user/shop", None),
+        ("a.b/shop:1", "a.b"),
+        ("localhost:5000/a/b", "localhost:5000"),
+    ],
+)
+def test_registry_of(name: str, registry: str | None) -> None:
+    assert engines.registry_of(name) == registry
+
+
+def test_own_error_in_buildkits_output() -> None:
+    """BuildKit numbers lines, and classic Docker colours them."""
+    lines = ["#9 0.5 error: One:", "#9 0.6", "#9 0.6 [bad-lock]", "\x1b[91merror: Two:\x1b[0m", "", "[no-lock]"]
+    text = "\n".join(building.line_of(line) for line in lines)
+    assert building.own_error(text) == "Two:\n\n[no-lock]"
+
+
+@pytest.mark.programs
+@pytest.mark.skipif(sys.platform != "linux", reason="process namespaces are Linux's")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted(number: signal.Signals, tmp_path: Path) -> None:
+    """What runs in a container is killed, and the engine is waited for: it cleans up by itself. SIGTERM is as good as Ctrl-C."""
+    script = tmp_path / "engine"
+    contained = "unshare --map-root-user --pid --fork sleep 60" if os.geteuid() else "unshare --pid --fork sleep 60"
+    if subprocess.run(contained.replace("sleep 60", "true").split(), check=False, capture_output=True).returncode:
+        pytest.skip("no namespaces here")
+    script.write_text(f"#!/bin/sh\necho begun\n{contained}\necho cleaned up >{tmp_path}/done\nexit 1\n")
+    script.chmod(0o755)
+
+    def interrupt() -> None:
+        time.sleep(0.5)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        building.run("podman", [str(script)])
+    assert (tmp_path / "done").read_text() == "cleaned up\n"
