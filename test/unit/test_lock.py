@@ -160,8 +160,9 @@ def test_differences() -> None:
 
 
 def test_other_python(tree: Tree, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is in the path, if it is what its name says; one that uv knows; or none."""
-    source = tree({"requirements.in": ""})
+    """One that is in the path, if it is what its name says; one of pyenv's, or that uv knows; or none."""
+    source = tree({"requirements.in": "", ".pyenv/versions/2.3.1/bin/python2.3": ""})
+    of_pyenv = str(source / ".pyenv/versions/2.3.1/bin/python2.3")
     answers = {"/bin/python2.0": Result(0, "2.0\n")}
     monkeypatch.setattr(shutil, "which", lambda name, **_: f"/bin/{name}")
     monkeypatch.setattr(
@@ -172,6 +173,9 @@ def test_other_python(tree: Tree, tools: Tools, monkeypatch: pytest.MonkeyPatch)
     answers["2.1"] = Result(0, "/uv/python2.1\n")
     lock.lock(wanted(source, python="2.1"), settings(), {})
     assert tools.calls[-1][0] == "/uv/python2.1"
+    answers[of_pyenv] = Result(0, "2.3\n")
+    lock.lock(wanted(source, python="2.3"), settings(), {"HOME": str(source)})
+    assert tools.calls[-1][0] == of_pyenv
     with pytest.raises(NoPythonError, match=r"Couldn't find Python 2\.2 here"):
         lock.lock(wanted(source, python="2.2"), settings(), {})
 
@@ -184,6 +188,24 @@ def test_pylock(tree: Tree, tools: Tools) -> None:
     assert [argv[2 if argv[1] == "-m" else 1] for argv in tools.calls] == ["piptools", "pip"]
     assert {"--no-deps", "--format=pylock.toml"} <= {*tools.calls[1]}
     assert "index = 'https://host/'" in (source / "pylock.toml").read_text()
+
+
+def test_pylock_for_another_python(tree: Tree, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What changed is seen, although the lock isn't for the Python that runs this."""
+    monkeypatch.setattr(process, "output", lambda *_, **__: Result(0, "3.99"))
+    monkeypatch.setattr(shutil, "which", lambda name, **_: f"/bin/{name}")
+    source = tree({"requirements.in": "flask\n"})
+    tools.answer = (
+        "lock-version = '1.0'\ncreated-by = 'uv'\nrequires-python = '>=3.99'\n[[packages]]\nname = 'flask'\nversion = '3.1.0'\n"
+        f"wheels = [{{ url = 'https://host/flask-3.1.0-py3-none-any.whl', hashes = {{ sha256 = '{HASH[7:]}' }} }}]\n"
+    )
+    for_other = wanted(source, "pylock", "3.99")
+    assert lock.lock(for_other, settings(), {}) == ["flask==3.1.0 added"]
+    lock.check(for_other, settings(), {})
+    tools.answer = tools.answer.replace("3.1.0", "3.1.1")
+    with pytest.raises(LockOutdatedError, match=r"would change: flask==3\.1\.0 to flask==3\.1\.1") as caught:
+        lock.check(for_other, settings(), {})
+    assert "commit the result: taxiway lock --python 3.99 --format pylock\n" in str(caught.value)
 
 
 def test_nothing_to_lock(tree: Tree, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:

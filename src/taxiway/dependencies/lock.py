@@ -61,7 +61,7 @@ def lock(wanted: Wanted, settings: Settings, environ: Mapping[str, str], given: 
         partial = wanted.path.with_suffix(".partial")
         partial.write_text(text, encoding="utf-8")
         partial.replace(wanted.path)
-    return differences(_pins(before, wanted.form), _pins(text, wanted.form))
+    return differences(_pins(before, wanted), _pins(text, wanted))
 
 
 def check(wanted: Wanted, settings: Settings, environ: Mapping[str, str], given: Credentials = NONE) -> None:
@@ -71,8 +71,13 @@ def check(wanted: Wanted, settings: Settings, environ: Mapping[str, str], given:
         LockOutdatedError: It would.
     """
     text, before = _locked(wanted, settings, environ, given), _read(wanted.path)
-    if found := differences(_pins(before, wanted.form), _pins(text, wanted.form)):
-        command = "taxiway lock" + " --upgrade" * wanted.upgrade + f" --format {wanted.form}" * (wanted.form != "requirements")
+    if found := differences(_pins(before, wanted), _pins(text, wanted)):
+        command = (
+            "taxiway lock"
+            + f" --python {wanted.python}" * (wanted.python != OWN_PYTHON)
+            + " --upgrade" * wanted.upgrade
+            + f" --format {wanted.form}" * (wanted.form != "requirements")
+        )
         raise LockOutdatedError(wanted.path.name, _input(wanted.source), [f"would change: {line}" for line in found], command)
 
 
@@ -101,17 +106,19 @@ def _read(path: Path) -> str:
     return path.read_text(encoding="utf-8") if path.is_file() else ""
 
 
-def _pins(text: str, form: str) -> dict[str, tuple[str, frozenset[str]]]:
+def _pins(text: str, wanted: Wanted) -> dict[str, tuple[str, frozenset[str]]]:
     if not text:
         return {}
+    python = {"python_version": wanted.python, "python_full_version": f"{wanted.python}.0"}  # what it is for, not what runs this
+    selection = Selection(environment={**Selection().environment, **python})
     with tempfile.TemporaryDirectory() as private:
-        path = Path(private, FILES[form])
+        path = Path(private, wanted.path.name)
         path.write_text(
             "".join(line for line in text.splitlines(keepends=True) if not line.startswith(("-r", "-c"))), encoding="utf-8"
         )
-        read = pylock.read if form == "pylock" else requirements_txt.read
+        read = pylock.read if wanted.form == "pylock" else requirements_txt.read
         try:
-            found = read(path, path.parent, Selection())
+            found = read(path, path.parent, selection)
         except TaxiwayError:
             return {}  # written by hand, or damaged; it is replaced
     return {pin.name or pin.requirement: (pin.requirement, frozenset(pin.hashes)) for pin in found.pins}
@@ -140,7 +147,7 @@ def _locked(wanted: Wanted, settings: Settings, environ: Mapping[str, str], give
     with tempfile.TemporaryDirectory() as private:
         output = Path(private, "requirements.txt")
         # pip-compile keeps the versions that it finds there.
-        output.write_text("".join(f"{pin}\n" for pin, _ in _pins(_read(wanted.path), wanted.form).values()), encoding="utf-8")
+        output.write_text("".join(f"{pin}\n" for pin, _ in _pins(_read(wanted.path), wanted).values()), encoding="utf-8")
         env = installer.environment(environ, given, private) | {"PYTHONPATH": str(Path(tools.origin).parents[1])}
         argv = [_interpreter(wanted.python, env), "-m", "piptools", "compile", "--quiet", "--no-config", "--generate-hashes"]
         argv += ["--strip-extras", "--allow-unsafe", "--no-header", "--no-emit-index-url", "--no-emit-find-links"]
@@ -178,7 +185,7 @@ def _as_pylock(requirements: Path, wanted: Wanted, env: Mapping[str, str]) -> st
         _run(argv, env, wanted.source)
     except CommandFailedError:
         raise NoLockingToolError("uv") from None
-    return f"# Made by `taxiway lock --format pylock` for Python {wanted.python}.\n{output.read_text(encoding='utf-8')}"
+    return f"{pylock.BY_TAXIWAY} --format pylock` for Python {wanted.python}.\n{output.read_text(encoding='utf-8')}"
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str], source: Path) -> None:
@@ -200,12 +207,14 @@ def _interpreter(python: str, env: Mapping[str, str]) -> str:
     """
     if python == OWN_PYTHON:
         return sys.executable
-    found = shutil.which(f"python{python}", path=env.get("PATH"))
-    # What is found may be a stand-in that only says which versions there are.
-    if found and _answer([found, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], env) == python:
-        return found
-    if found := _answer([_uv(), "python", "find", "--no-python-downloads", python], env):
-        return found
+    in_path = shutil.which(f"python{python}", path=env.get("PATH"))
+    # In the path may be a stand-in of pyenv's, which starts the versions alone that are switched on.
+    of_pyenv = Path(env.get("PYENV_ROOT") or Path(env.get("HOME", "/"), ".pyenv")).glob(f"versions/{python}.*/bin/python{python}")
+    for found in filter(None, (in_path, *sorted(map(str, of_pyenv)))):
+        if _answer([found, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], env) == python:
+            return found
+    if of_uv := _answer([_uv(), "python", "find", "--no-python-downloads", python], env):
+        return of_uv
     raise NoPythonError(python)
 
 

@@ -24,7 +24,12 @@ from taxiway.errors import BadLockError, MissingHashesError, TaxiwayError
 
 NAME = "pylock.toml"
 FILES = ("pylock.toml", "pylock.*.toml")
-REFRESH = "uv export --format pylock.toml -o pylock.toml"
+# By what its field `created-by` names.
+REFRESH = {
+    "uv": "uv export --format pylock.toml --no-emit-project --no-default-groups -o pylock.toml",
+    "pdm": "pdm lock, then pdm export --format pylock -G :all -o pylock.toml",
+}
+BY_TAXIWAY = "# Made by `taxiway lock"
 
 
 def read(path: Path, source: Path, selection: Selection) -> PinnedList:
@@ -56,7 +61,7 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
     manifest = source / "pyproject.toml"
     if path.name == NAME and manifest.is_file():
         asked = project_requirements(read_toml(manifest, source), selection)
-        check_fresh(document.file, manifest.name, unsatisfied(asked, pins, selection, document.file), REFRESH)
+        check_fresh(document.file, manifest.name, unsatisfied(asked, pins, selection, document.file), refresh(lock, document))
     indexes = dict.fromkeys(package.index for package in lock.packages if package.index)
     return PinnedList(
         format=NAME,
@@ -66,6 +71,13 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
         contents=(document.text,),
         options=index_options(indexes),
     )
+
+
+def refresh(lock: Pylock, document: Document) -> str:
+    """Return the command that made a lock."""
+    if document.text.startswith(BY_TAXIWAY):
+        return "taxiway lock --format pylock"
+    return REFRESH.get(lock.created_by, REFRESH["uv"])
 
 
 def _explained(error: PylockValidationError, document: Document) -> TaxiwayError:
