@@ -32,13 +32,7 @@ def at_start(launch: Launch) -> None:
         MigrationsFailedError: They ended with an error.
         MigrationLockError: Another container held the lock for too long.
     """
-    if launch.plan.framework != "django" or launch.plan.interface in PROGRAMS or "DJANGO_SETTINGS_MODULE" not in launch.environ:
-        return
-    if launch.settings.migrate == MANUAL:
-        console.detail(f"migrations: not at the start ({launch.settings.origin('migrate')})")
-        return
-    if hooks.find(launch.layout.source, "migrate"):
-        console.detail("migrations: not at the start, there is a hook for `taxiway migrate`")
+    if not _are_wanted(launch):
         return
     import signal  # noqa: PLC0415  # only for Django
 
@@ -60,3 +54,26 @@ def at_start(launch: Launch) -> None:
         raise MigrationLockError(launch.settings.migrate_timeout)
     if status:
         raise MigrationsFailedError(f"exit status {status}" if status > 0 else f"signal {-status}")
+    if launch.layout.local:
+        from taxiway.local import migrated  # noqa: PLC0415  # not in a container
+
+        migrated.note(launch)
+
+
+def _are_wanted(launch: Launch) -> bool:
+    """Tell whether this start migrates, and say why not."""
+    if launch.plan.framework != "django" or launch.plan.interface in PROGRAMS or "DJANGO_SETTINGS_MODULE" not in launch.environ:
+        return False
+    if launch.settings.migrate == MANUAL:
+        console.detail(f"migrations: not at the start ({launch.settings.origin('migrate')})")
+        return False
+    if hooks.find(launch.layout.source, "migrate"):
+        console.detail("migrations: not at the start, there is a hook for `taxiway migrate`")
+        return False
+    if launch.layout.local:
+        from taxiway.local import migrated  # noqa: PLC0415  # not in a container
+
+        if migrated.is_current(launch):
+            console.detail("migrations: nothing changed since the last time")
+            return False
+    return True

@@ -44,7 +44,8 @@ def serve(command: Command, environ: Mapping[str, str], home: str, source: str, 
     while not stopping:
         seen = snapshot(source)
         prepare()
-        server = subprocess.Popen(command.argv, env=environ, cwd=home, pass_fds=sockets)
+        # In a group of its own: Ctrl-C would reach it twice, and the second signal ends a server at once.
+        server = subprocess.Popen(command.argv, env=environ, cwd=home, pass_fds=sockets, process_group=0)
         while server.poll() is None and not stopping and snapshot(source) == seen:
             time.sleep(_PAUSE_S)
         if stopping:

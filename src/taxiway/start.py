@@ -177,7 +177,8 @@ def _program(name: str, launch: servers.Launch) -> servers.Command:
     console.step(f"Starting {plan.app} ({plan.origins['app']}) on port {chosen.port}")
     console.detail(f"server: {plan.server} ({plan.origins['server']}), {launch.size.reason}")
     if launch.layout.local:
-        console.detail(f"http://localhost:{chosen.port}/ (Ctrl-C stops it)")
+        host = "localhost" if launch.host == "127.0.0.1" else launch.host
+        console.detail(f"http://{host}:{chosen.port}/ (Ctrl-C stops it)")
     policy = proxy.decide(chosen, plan.server)
     if policy.trust:
         console.detail(f"proxies: {', '.join(policy.headers)} from {', '.join(policy.trust)} ({chosen.origin('trust-proxy')})")

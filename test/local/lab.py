@@ -63,13 +63,18 @@ class Server(harness.Container):
         assert self.process
         return self.process.wait(_STOP_S)
 
+    @property
+    def leader(self) -> int:
+        """The process that taxiway was, and the server's parent is; it leads the process group."""
+        assert self.process
+        return self.process.pid
+
     def interrupt(self) -> int:
         """Do what a terminal does at Ctrl-C: SIGINT for the whole foreground process group. Returns the exit status."""
-        assert self.process
-        os.killpg(self.process.pid, signal.SIGINT)
+        os.killpg(self.leader, signal.SIGINT)
         status = self.exit_status()
         deadline = time.monotonic() + _STOP_S
-        while left := group(self.process.pid):
+        while left := group(self.leader):
             assert time.monotonic() < deadline, f"still running: {left}\n{self.logs()[-3000:]}"
             time.sleep(0.05)
         return status
