@@ -25,14 +25,17 @@ class Metadata(NamedTuple):
 
 def read(layout: Layout) -> dict[str, Metadata]:
     """Read the metadata of all that is installed, by normalized name."""
+    paths = sorted(Path(layout.app_root, "lib").glob("python*/site-packages/*.dist-info/METADATA"))
+    return dict(parse(path.read_text(encoding="utf-8", errors="replace")) for path in paths)
+
+
+def parse(text: str) -> tuple[str, Metadata]:
+    """Read a METADATA: the normalized name, and what is needed; pure."""
     from email.parser import HeaderParser  # noqa: PLC0415  # only after an installation
 
-    found: dict[str, Metadata] = {}
-    for path in sorted(Path(layout.app_root, "lib").glob("python*/site-packages/*.dist-info/METADATA")):
-        headers = HeaderParser().parsestr(path.read_text(encoding="utf-8", errors="replace"), headersonly=True)
-        requires = tuple(_requirements(headers.get_all("Requires-Dist", [])))
-        found[canonicalize_name(str(headers["Name"]))] = Metadata(str(headers["Version"]), requires)
-    return found
+    headers = HeaderParser().parsestr(text, headersonly=True)
+    requires = tuple(_requirements(headers.get_all("Requires-Dist", [])))
+    return canonicalize_name(str(headers["Name"])), Metadata(str(headers["Version"]), requires)
 
 
 def _requirements(lines: Sequence[str]) -> Iterator[Requirement]:

@@ -52,11 +52,15 @@ class Distribution:
     def entries(self) -> list[Entry]:
         """Read its RECORD; empty where there is none."""
         try:
-            text = self.record.read_text(encoding="utf-8")
+            return parse(self.record.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return []
-        rows = (row for row in csv.reader(text.splitlines()) if row)
-        return [Entry(path=path, digest=digest, size=size) for path, digest, size in ((*row, "", "")[:3] for row in rows)]
+
+
+def parse(text: str) -> list[Entry]:
+    """Read a RECORD; pure."""
+    rows = (row for row in csv.reader(text.splitlines()) if row)
+    return [Entry(path=path, digest=digest, size=size) for path, digest, size in ((*row, "", "")[:3] for row in rows)]
 
 
 def distributions(layout: Layout) -> list[Distribution]:

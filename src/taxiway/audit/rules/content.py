@@ -1,0 +1,206 @@
+"""Rules C: what is in the image, and whether it is what was installed."""
+
+import base64
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from posixpath import dirname, normpath
+
+from packaging.requirements import InvalidRequirement
+
+from taxiway.audit.image import Digests, Image, Probe
+from taxiway.audit.rules.rule import Hit, Rule
+from taxiway.audit.tar import FILE, Entry
+from taxiway.dependencies import check, records
+from taxiway.dependencies.formats.common import Selection
+from taxiway.dependencies.formats.requirements_txt import logical_lines, parse_line
+from taxiway.dependencies.pins import Pin
+
+_BUILD_TOOL = re.compile(
+    r"(?:[a-z0-9_]+-linux-(?:gnu|musl)\w*-)?(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|cpp|ld|ld\.bfd|as|rustc|cargo|go)(?:-[0-9.]+)?"
+    r"|g?make|cmake|ninja|git|curl|wget|apt|apt-get|aptitude|dnf|yum|microdnf|zypper|apk"
+)
+_PROGRAMS = re.compile(r"/(?:usr/|usr/local/)?s?bin/([^/]+)|/opt/[^/]+/bin/([^/]+)")
+_CACHES = re.compile(
+    r"(/var/lib/apt/lists|/var/cache/(?:apt/archives|dnf|yum|zypp|apk|pip)|/.*/\.cache/(?:pip|uv|pypoetry|pipenv|pdm)|/root/\.npm)/"
+    r"(?!lock$|partial/?$).+"
+)
+_METADATA = re.compile(r"(.*/(python[\d.]+)/site-packages)/([^/]+)\.dist-info/(RECORD|METADATA)")
+_METADATA_BYTES = 8 << 20
+_ELSEWHERE = ("/usr/bin/", "/usr/sbin/", "/usr/share/", "/usr/libexec/", "/usr/include/", "/var/", "/etc/", "/boot/")
+"""The distribution's; nothing there is in a RECORD."""
+_LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "pdm.lock")
+
+
+def _is_of_metadata(entry: Entry) -> bool:
+    return entry.path.endswith((".dist-info/RECORD", ".dist-info/METADATA")) and "/site-packages/" in entry.path
+
+
+def _may_be_recorded(entry: Entry) -> bool:
+    return not entry.path.startswith(_ELSEWHERE) and ("/site-packages/" in entry.path or not entry.path.startswith("/usr/lib"))
+
+
+METADATA: Probe[bytes] = Probe(lambda entry: _METADATA_BYTES if _is_of_metadata(entry) else 0, lambda _, data: data)
+REQUIREMENTS: Probe[bytes] = Probe(lambda e: 1 << 20 if e.path.endswith("/requirements.txt") else 0, lambda _, data: data)
+DIGESTS = Digests("sha256", _may_be_recorded)
+
+
+def _is_builder(image: Image) -> bool:
+    """Tell an S2I builder image by what it runs, its usage: it is there to compile."""
+    return bool(image.config.command) and image.config.command[-1].endswith("/usage")
+
+
+def _build_tools(image: Image) -> Iterator[Hit]:
+    if not _is_builder(image):
+        headers: list[Entry] = []
+        for path, entry in image.tree.items():
+            program = _PROGRAMS.fullmatch(path)
+            if program and entry.kind == FILE and _BUILD_TOOL.fullmatch(program[1] or program[2]):
+                yield Hit("a program for building, of use to whoever breaks in", entry)
+            elif path.startswith(("/usr/include/", "/usr/local/include/")) and path.endswith(".h"):
+                headers.append(entry)
+        if headers:
+            yield Hit(
+                f"{len(headers)} headers, such as {headers[0].path}",
+                image.tree[headers[0].path.partition("/include")[0] + "/include"],
+            )
+    caches: dict[str, int] = {}
+    for path, entry in image.tree.items():
+        if entry.kind == FILE and (cache := _CACHES.fullmatch(path)):
+            caches[cache[1]] = caches.get(cache[1], 0) + entry.size
+    yield from (Hit(f"a cache of {size / 1e6:.1f} MB", image.tree[path]) for path, size in caches.items())
+
+
+def size_budget(most_bytes: int) -> Rule:
+    """Make the rule C2: the layers together have at most so many bytes, unpacked."""
+
+    def over(image: Image) -> Iterator[Hit]:
+        size = sum(entry.size for layer in image.layers for entry in layer.entries)
+        if size > most_bytes:
+            yield Hit(
+                f"the files of all layers have {size / 1e6:.1f} MB, expected {most_bytes / 1e6:.1f} MB at most",
+                path="manifest.layers",
+            )
+
+    return Rule(
+        id="C2",
+        title="The image isn't larger than its budget",
+        severity="error",
+        source="a package that sneaks in shows in the size first",
+        profiles=frozenset({"taxiway", "openshift", "kubernetes-restricted", "cis"}),
+        fix="podman history NAME shows which instruction added it; or raise the budget, with the reason",
+        check=over,
+    )
+
+
+def _installed(image: Image) -> Iterator[Hit]:
+    places: dict[str, dict[str, check.Metadata]] = defaultdict(dict)
+    for path, entry in image.tree.items():
+        match = _METADATA.fullmatch(path)
+        if not match:
+            continue
+        content = (image.fact(METADATA, entry) or b"").decode(errors="replace")
+        if match[4] == "RECORD":
+            yield from _differences(image, match[1], entry, content)
+        else:
+            name, metadata = check.parse(content)
+            places[match[1]][name] = metadata
+            if f"{dirname(path)}/RECORD" not in image.tree:
+                yield Hit("there is no RECORD beside it, so nothing says which files were installed", entry)
+    for place, installed in places.items():
+        yield from _inconsistencies(image, place, installed)
+
+
+def _differences(image: Image, site_packages: str, record: Entry, content: str) -> Iterator[Hit]:
+    for wanted in records.parse(content):
+        algorithm, _, digest = wanted.digest.partition("=")
+        if algorithm != "sha256":
+            continue  # RECORD itself and bytecode have none
+        path = normpath(wanted.path if wanted.path.startswith("/") else f"{site_packages}/{wanted.path}")
+        entry = image.tree.resolve(path)
+        if entry is None:
+            yield Hit(f"{path} is missing, which it lists", record)
+        elif (found := image.fact(DIGESTS, entry)) and _as_recorded(found) != digest.rstrip("="):
+            yield Hit(f"its content isn't what {record.path} says was installed", entry)
+
+
+def _as_recorded(hexadecimal: str) -> str:
+    return base64.urlsafe_b64encode(bytes.fromhex(hexadecimal)).decode().rstrip("=")
+
+
+def _inconsistencies(image: Image, place: str, installed: dict[str, check.Metadata]) -> Iterator[Hit]:
+    pins = [Pin(name=name, requirement=name, file="", line=0) for name in installed]
+    found = check.problems(installed, pins, Selection(environment=_environment(image, place)))
+    for text in (*(f"there is no {text}" for text in found.missing), *found.conflicting):
+        yield Hit(text.replace(" ( line 0)", ""), path=place)
+
+
+def _environment(image: Image, place: str) -> dict[str, str]:
+    """Return the marker environment (PEP 508) of the Python that a directory of packages is for."""
+    version = place.rpartition("/python")[2].partition("/")[0]
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(image.config.architecture, image.config.architecture)
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{version}.0",
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{version}.0",
+        "python_version": version,
+        "sys_platform": "linux",
+    }
+
+
+def _pinned(image: Image) -> Iterator[Hit]:
+    directory = image.config.working_directory.rstrip("/")
+    if any(f"{directory}/{lock}" in image.tree for lock in _LOCKS):
+        return
+    content = image.read(REQUIREMENTS, f"{directory}/requirements.txt")
+    for number, line in logical_lines((content or b"").decode(errors="replace")):
+        if line.startswith("-"):
+            continue
+        try:
+            pin = parse_line(line, "requirements.txt", number)
+        except InvalidRequirement:
+            continue
+        if not pin.is_pinned:
+            yield Hit(
+                f"line {number}, {line}, has no exact version: each build may install another",
+                image.tree.resolve(f"{directory}/requirements.txt"),
+            )
+
+
+RULES = (
+    Rule(
+        id="C1",
+        title="No compilers, headers, package managers and caches in what runs",
+        severity="warning",
+        source="NIST SP 800-190, 4.1.1: what isn't there can't be used",
+        profiles=frozenset({"taxiway"}),
+        fix="copy /opt/app-root onto the runtime image, as taxiway image does; or remove them in the layer that brings them",
+        check=_build_tools,
+    ),
+    Rule(
+        id="C3",
+        title="Installed packages are as they were installed, and fit together",
+        severity="error",
+        source='the packaging specification "Recording installed projects": RECORD has each file\'s hash; pip check',
+        profiles=frozenset({"taxiway"}),
+        fix="build again, and change packages by a requirement, not in place; taxiway lock",
+        check=_installed,
+        probes=(METADATA, DIGESTS),
+    ),
+    Rule(
+        id="C4",
+        title="Requirements have exact versions",
+        severity="note",
+        source="without them the next build has other packages, without a change of the source",
+        profiles=frozenset({"taxiway"}),
+        fix="taxiway lock, and commit the result",
+        check=_pinned,
+        probes=(REQUIREMENTS,),
+    ),
+)
