@@ -180,6 +180,21 @@ class BadEnvTableError(TaxiwayError):
         )
 
 
+class BadAuditTableError(TaxiwayError):
+    """[tool.taxiway.audit] has something else than it may have."""
+
+    code = "bad-audit-table"
+    exit_status = 2
+
+    def __init__(self, origin: str, problems: Sequence[str]) -> None:
+        super().__init__(
+            f"Couldn't read the table audit of {origin}:{_listing(problems)}\n\n"
+            "Expected the keys profile, fail-on and max-size, and for each accepted finding:\n"
+            "  [[tool.taxiway.audit.waivers]]\n"
+            '  rule = "S6"\n  path = "/opt/app-root/src/.git"\n  reason = "the page shows the commit"\n  expires = 2030-01-31'
+        )
+
+
 class MissingVariablesError(TaxiwayError):
     """Variables that the application requires aren't set."""
 
@@ -1206,7 +1221,9 @@ class AuditFailedError(TaxiwayError):
     exit_status = 1
 
     def __init__(self, count: int) -> None:
-        super().__init__(f"The image breaks rules: {count} findings.\n\nEach stands above, with what to change.")
+        super().__init__(
+            f"The image breaks rules: {count} finding{'s' * (count != 1)}.\n\nEach stands above, with what to change."
+        )
 
 
 class NoSuchImageError(TaxiwayError):

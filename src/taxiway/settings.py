@@ -28,7 +28,7 @@ RESERVED = frozenset(
 # How the names of other builders begin.
 PEERS = ("APP_", "WARPDRIVE_")
 TYPED = ("--server", "TAXIWAY_SERVER")  # origins of a server that the project itself doesn't ask for
-TABLES = frozenset({"env", "processes", "proxy", "servers"})
+TABLES = frozenset({"audit", "env", "processes", "proxy", "servers"})
 _FALSE = frozenset({"0", "false", "no", "off"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 

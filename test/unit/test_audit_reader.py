@@ -198,12 +198,12 @@ def test_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "shop.tar").write_bytes(tar(docker_files(layers, config={"User": "root"})))
     result = CliRunner().invoke(taxiway, ["audit", str(tmp_path / "shop.tar")])
     assert isinstance(result.exception, AuditFailedError)
-    assert "error U1: config.User: USER is 'root', expected a number above 0" in result.output
-    assert "error F1: /bin/\\x1b[31m: its mode is 4755, its owner 0:0" in result.output
-    assert "layer 2 of 2: RUN step 2" in result.output
+    assert "error U1: USER is a number above 0\n  config.User: USER is 'root', expected a number above 0" in result.output
+    assert "\n  /bin/\\x1b[31m: its mode is 4755, its owner 0:0" in result.output
+    assert "in layer 2: RUN step 2" in result.output
     (tmp_path / "good.tar").write_bytes(tar(docker_files([layer_tar([file("etc/passwd")])])))
     result = CliRunner().invoke(taxiway, ["audit", str(tmp_path / "good.tar")])
-    assert (result.exit_code, result.output.splitlines()[-1].rpartition(", ")[2]) == (0, "0 findings")
+    assert (result.exit_code, result.output.splitlines()[-1].rpartition(": ")[2]) == (0, "0 errors, 0 warnings, 0 notes")
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ STATUSES = {
     "not-healthy": 1,
     "problems-found": 1,
     "already-there": 2,
+    "bad-audit-table": 2,
     "bad-config-file": 2,
     "bad-credentials": 2,
     "bad-env-table": 2,

@@ -45,6 +45,11 @@ class Config:
     """Digests of the unpacked layers."""
 
     @property
+    def is_builder(self) -> bool:
+        """Whether it is an S2I builder image: it runs its usage, and is there to compile."""
+        return bool(self.command) and self.command[-1].endswith("/usage")
+
+    @property
     def variables(self) -> dict[str, str]:
         """The environment as a process gets it."""
         return dict(self.environment)

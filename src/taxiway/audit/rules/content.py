@@ -45,13 +45,8 @@ REQUIREMENTS: Probe[bytes] = Probe(lambda e: 1 << 20 if e.path.endswith("/requir
 DIGESTS = Digests("sha256", _may_be_recorded)
 
 
-def _is_builder(image: Image) -> bool:
-    """Tell an S2I builder image by what it runs, its usage: it is there to compile."""
-    return bool(image.config.command) and image.config.command[-1].endswith("/usage")
-
-
 def _build_tools(image: Image) -> Iterator[Hit]:
-    if not _is_builder(image):
+    if not image.config.is_builder:
         headers: list[Entry] = []
         for path, entry in image.tree.items():
             program = _PROGRAMS.fullmatch(path)

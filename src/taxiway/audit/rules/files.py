@@ -78,7 +78,8 @@ def _is_shared(entry: Entry) -> bool:
     return entry.kind == DIRECTORY and bool(entry.mode & 0o1000)
 
 
-def _declared(image: Image) -> list[str]:
+def declared(image: Image) -> list[str]:
+    """Return the directories that an image says are written: by group 0, and by a running container."""
     return [posixpath.normpath(path) for path in image.config.labels.get(WRITABLE_LABEL, "").split()]
 
 
@@ -87,8 +88,8 @@ def _within(path: str, directories: Iterable[str]) -> bool:
 
 
 def _group_writable(image: Image) -> Iterator[Hit]:
-    declared = _declared(image)
-    for path in declared:
+    places = declared(image)
+    for path in places:
         if path in _SYSTEM or not path.startswith("/"):
             yield Hit(f"{path} is declared writable: more than an application needs", path=f"config.Labels.{WRITABLE_LABEL}")
     top = ""  # the last one found: what it holds isn't told again
@@ -98,7 +99,7 @@ def _group_writable(image: Image) -> Iterator[Hit]:
             and entry.mode & 0o020
             and entry.kind in {FILE, DIRECTORY}
             and not _is_shared(entry)
-            and not _within(path, declared)
+            and not _within(path, places)
             and not (top and _within(path, [top]))
         ):
             top = path
@@ -111,12 +112,12 @@ def _immutable(image: Image) -> Iterator[Hit]:
     uid = image.config.user.partition(":")[0]
     variables = image.config.variables
     tops = {path for path in (variables.get("VIRTUAL_ENV"), variables.get("APP_ROOT"), image.config.working_directory) if path}
-    declared = _declared(image)
+    places = declared(image)
     for top in sorted(tops):
         if _within(posixpath.dirname(top), tops):
             continue
         for entry in image.tree.below(top):
-            if entry.kind == SYMLINK or _within(entry.path, declared):
+            if entry.kind == SYMLINK or _within(entry.path, places):
                 continue
             if str(entry.uid) == uid:
                 yield Hit(f"it belongs to user {uid}, as who the container runs", entry)
@@ -160,7 +161,7 @@ def _search_paths(image: Image) -> Iterator[Hit]:
     variables = image.config.variables
     rows = [(f"config.Env.{name}", path) for name in _SEARCH_PATHS for path in filter(None, variables.get(name, "").split(":"))]
     rows += [("/etc/ld.so.conf", path) for path in _linker_directories(image)]
-    declared = _declared(image)
+    places = declared(image)
     for origin, path in dict.fromkeys(rows):
         if not path.startswith("/"):
             yield Hit(f"{path!r} is relative: it means another directory wherever a program is started", path=origin)
@@ -171,7 +172,7 @@ def _search_paths(image: Image) -> Iterator[Hit]:
         while entry is None and normal != "/":
             normal = posixpath.dirname(normal)
             entry = image.tree.resolve(normal)
-        if not entry or _within(entry.path, declared) or not entry.mode & 0o022 or entry.kind != DIRECTORY:
+        if not entry or _within(entry.path, places) or not entry.mode & 0o022 or entry.kind != DIRECTORY:
             continue
         if not _is_shared(entry) or missing:
             where = f"{path} isn't there, and {normal}, where it can be made," if missing else path
