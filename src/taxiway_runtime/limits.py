@@ -6,6 +6,7 @@ from typing import Any
 Wsgi = Callable[..., Iterable[bytes]]
 Asgi = Callable[..., Coroutine[Any, Any, None]]
 
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEXT = b"The request's body is larger than this server accepts.\n"
 _HEADERS = (("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(_TEXT))), ("Connection", "close"))
 
@@ -58,7 +59,9 @@ def asgi(application: Asgi, limit: int) -> Asgi:
     """Answer 413 for a larger body; one without a length ends as if the client had gone."""
 
     def limited(scope: Any, receive: Any, send: Any) -> Coroutine[Any, Any, None]:
-        if scope["type"] == "http":
+        if scope["type"] == "http" and scope["method"] in _WITHOUT_BODY:  # nearly always; if not, it ends early as well
+            receive = _counted(receive, limit)
+        elif scope["type"] == "http":
             headers = dict(scope["headers"])
             length = headers.get(b"content-length", b"")
             if length.isdigit():

@@ -35,19 +35,27 @@ class Overdue(BaseException):
 
 
 class _Request:
-    """One that the application works on."""
+    """One that the application works on. Made for each, so it does as little as it can: the watch notes when it has seen it."""
 
-    __slots__ = ("_given", "_keys", "deadline", "interrupt", "is_interrupted")
+    __slots__ = ("deadline", "is_interrupted")
+    keys = ("", "")
+    """Where `given` has method and path."""
 
-    def __init__(self, given: Mapping[str, Any], keys: tuple[str, str], limit_s: float, interrupt: Callable[[], object]) -> None:
-        self._given, self._keys = given, keys
-        self.deadline = time.monotonic() + limit_s
-        self.interrupt = interrupt
+    def __init__(self) -> None:
+        self.deadline = 0.0
         self.is_interrupted = False
+
+    def given(self) -> Mapping[str, Any]:
+        """Return what the server has given."""
+        raise NotImplementedError
+
+    def interrupt(self) -> None:
+        """End it; called by the watch's thread."""
+        raise NotImplementedError
 
     def say(self, text: str) -> None:
         """Log what happens to it."""
-        name = " ".join(str(self._given.get(key)) for key in self._keys)
+        name = " ".join(str(self.given().get(key)) for key in self.keys)
         with suppress(OSError):
             os.write(2, f"taxiway: {name!r} took longer than TAXIWAY_REQUEST_TIMEOUT, {text}\n".encode())
 
@@ -58,32 +66,40 @@ class _Watch:
     def __init__(self) -> None:
         self.running: set[_Request] = set()
         self.lock = threading.Lock()  # held while a request is taken away, or interrupted
-        self.pid = 0
+        self.is_on = False
 
-    def begin(self) -> None:
+    def begin(self, limit_s: float) -> None:
         """Look after the requests of this process from now on."""
-        self.pid = os.getpid()
-        self.running.clear()
-        threading.Thread(target=self._look, name="taxiway-overdue", daemon=True).start()
+        self.is_on = True
+        threading.Thread(target=self._look, args=(limit_s,), name="taxiway-overdue", daemon=True).start()
 
-    def _look(self) -> None:
+    def stop(self) -> None:
+        """Know that a child has no threads but its own."""
+        self.is_on = False
+        self.running.clear()
+        self.lock = threading.Lock()
+
+    def _look(self, limit_s: float) -> None:
         while True:
             time.sleep(_PAUSE_S)
-            for request in [each for each in list(self.running) if each.deadline < time.monotonic()]:
-                with self.lock:
-                    if request not in self.running:
-                        continue
-                    request.deadline += _PATIENCE_S
-                    is_stuck, request.is_interrupted = request.is_interrupted, True
-                    if not is_stuck:
-                        request.say("and is interrupted")
-                        request.interrupt()
-                        continue
-                    self.running.discard(request)
-                self._give_up(request)
+            now = time.monotonic()
+            for request in list(self.running):
+                if not request.deadline:
+                    request.deadline = now + limit_s
+                elif request.deadline < now:
+                    self._end(request, now)
 
-    @staticmethod
-    def _give_up(request: _Request) -> None:
+    def _end(self, request: _Request, now: float) -> None:
+        with self.lock:
+            if request not in self.running:
+                return
+            if not request.is_interrupted:
+                request.is_interrupted = True
+                request.deadline = now + _PATIENCE_S
+                request.say("and is interrupted")
+                request.interrupt()
+                return
+            self.running.discard(request)
         is_replaced = os.environ.get("TAXIWAY_SERVER") in _REPLACED or prefork.has_parent()
         request.say(f"and can't be interrupted{'; the process is replaced' * is_replaced}")
         faulthandler.dump_traceback(sys.__stderr__ or 2)
@@ -94,17 +110,38 @@ class _Watch:
 
 
 _watch = _Watch()
+os.register_at_fork(after_in_child=_watch.stop)
+
+
+class _Call(_Request):
+    """A request that a thread works on."""
+
+    __slots__ = ("_environ", "_thread")
+    keys = ("REQUEST_METHOD", "PATH_INFO")
+
+    def __init__(self, environ: dict[str, Any]) -> None:  # not by super(), which takes longer than all of it
+        self.deadline = 0.0
+        self.is_interrupted = False
+        self._environ = environ
+        self._thread = threading.get_ident()
+
+    def given(self) -> Mapping[str, Any]:
+        return self._environ
+
+    def interrupt(self) -> None:
+        import ctypes  # noqa: PLC0415  # only when there is such a request
+
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(self._thread), ctypes.py_object(Overdue))
 
 
 def wsgi(application: Wsgi, limit_s: float) -> Wsgi:
     """Limit the requests of a WSGI application."""
+    running = _watch.running
 
     def timed(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if _watch.pid != os.getpid():
-            _watch.begin()
-        thread = threading.get_ident()
-        request = _Request(environ, ("REQUEST_METHOD", "PATH_INFO"), limit_s, lambda: _raise_in(thread))
-        running = _watch.running
+        if not _watch.is_on:
+            _watch.begin(limit_s)
+        request = _Call(environ)
         try:
             try:
                 running.add(request)
@@ -124,25 +161,20 @@ def wsgi(application: Wsgi, limit_s: float) -> Wsgi:
     return timed
 
 
-def _raise_in(thread: int) -> None:
-    import ctypes  # noqa: PLC0415  # only when there is such a request
-
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(Overdue))
-
-
 class _Coroutine(_Request):
     """A request of an ASGI application; what it receives and sends passes here."""
 
-    __slots__ = ("_limit_s", "_loop", "_receive", "_send", "answer", "task")
+    __slots__ = ("_receive", "_scope", "_send", "answer", "task")
+    keys = ("method", "path")
 
-    def __init__(self, scope: Any, receive: Any, send: Any, limit_s: float, loop: Any, task: Any) -> None:  # noqa: PLR0917
-        super().__init__(scope, ("method", "path"), limit_s, lambda: loop.call_soon_threadsafe(self._end))
-        self._receive, self._send, self._limit_s, self._loop = receive, send, limit_s, loop
-        self.task = task
+    def __init__(self, scope: Any, receive: Any, send: Any, task: Any) -> None:
+        self.deadline = 0.0
+        self.is_interrupted = False
+        self._scope, self._receive, self._send, self.task = scope, receive, send, task
         self.answer: Any = None
 
     def receive(self) -> Any:
-        self.deadline = time.monotonic() + self._limit_s
+        self.deadline = 0.0
         return self._receive()
 
     def send(self, message: Any) -> Any:
@@ -151,9 +183,16 @@ class _Coroutine(_Request):
         _watch.running.discard(self)
         return self._send(message)
 
+    def given(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = self._scope
+        return found
+
+    def interrupt(self) -> None:
+        self.task.get_loop().call_soon_threadsafe(self._end)
+
     def _end(self) -> None:
         if self in _watch.running:  # else the answer has begun meanwhile
-            self.answer = self._loop.create_task(_answer(self._send))
+            self.answer = self.task.get_loop().create_task(_answer(self._send))
             at = self.task.get_coro()
             while frame := getattr(at, "cr_frame", None):  # the task's own stack has the outermost alone
                 traceback.print_stack(frame, limit=1)
@@ -163,22 +202,24 @@ class _Coroutine(_Request):
 
 def asgi(application: Asgi, limit_s: float) -> Asgi:
     """Limit the requests of an ASGI application; neither its WebSockets nor its lifespan."""
-    import asyncio  # noqa: PLC0415  # WSGI does without
+    from asyncio import CancelledError, current_task  # noqa: PLC0415  # WSGI does without
+
+    running = _watch.running
 
     async def timed(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return await application(scope, receive, send)
-        if _watch.pid != os.getpid():
-            _watch.begin()
-        request = _Coroutine(scope, receive, send, limit_s, asyncio.get_running_loop(), asyncio.current_task())
-        _watch.running.add(request)
+        if not _watch.is_on:
+            _watch.begin(limit_s)
+        request = _Coroutine(scope, receive, send, current_task())
+        running.add(request)
         try:
             await application(scope, request.receive, request.send)
-        except asyncio.CancelledError:
+        except CancelledError:
             if not request.answer:
                 raise
         finally:
-            _watch.running.discard(request)
+            running.discard(request)
             if request.answer:
                 request.task.uncancel()
                 await request.answer

@@ -384,13 +384,14 @@ def _apply_wsgi(policy: Policy, environ: dict[str, Any]) -> None:
     if not policy.trusts(peer):
         return
     values = tuple([before.get(name, "") for name in policy.environ_names])
-    for name, value in _remembered(_wsgi_changes, policy, values, environ.get("HTTP_HOST", ""), scheme):
+    changes, gone = _remembered(_wsgi_changes, policy, values, environ.get("HTTP_HOST", ""), scheme)
+    for name in changes:
+        if name in environ and name not in before:
+            before[name] = environ[name]
+    environ.update(changes)
+    for name in gone:
         if name in environ:
-            before.setdefault(name, environ[name])
-        if value is not None:
-            environ[name] = value
-        else:
-            environ.pop(name, None)
+            before.setdefault(name, environ.pop(name))
 
 
 def _remembered(
@@ -403,8 +404,8 @@ def _remembered(
 
 
 @functools.lru_cache(maxsize=1024)
-def _wsgi_changes(policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> tuple[tuple[str, str | None], ...]:
-    """Names of the environ with their new values; None takes one away."""
+def _wsgi_changes(policy: Policy, values: tuple[str, ...], host: str, scheme: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Names of the environ with their new values, and the names that are taken away."""
     new = overrides(policy, values, host, scheme)
     changes = {variable(name): value for name, value in new.headers.items()}
     told = {
@@ -417,9 +418,11 @@ def _wsgi_changes(policy: Policy, values: tuple[str, ...], host: str, scheme: st
     }
     changes |= {name: value for name, value in told.items() if value is not None}
     if new.client is None:
-        return tuple(changes.items())
+        return changes, ()
+    if new.client_port:
+        changes["REMOTE_PORT"] = str(new.client_port)
     # Some servers write the peer's address into REMOTE_HOST.
-    return (*changes.items(), ("REMOTE_PORT", str(new.client_port) if new.client_port else None), ("REMOTE_HOST", None))
+    return changes, ("REMOTE_HOST",) if new.client_port else ("REMOTE_HOST", "REMOTE_PORT")
 
 
 def asgi(application: ASGIApplication, policy: Policy) -> ASGIApplication:
@@ -427,7 +430,7 @@ def asgi(application: ASGIApplication, policy: Policy) -> ASGIApplication:
 
     async def trusting(scope: MutableMapping[str, Any], receive: Callable[..., Any], send: Callable[..., Any]) -> None:
         if scope["type"] != "lifespan" and DONE not in scope:
-            headers = list(scope["headers"])
+            headers = scope["headers"]
             found = dict(headers)
             is_ambiguous = b"transfer-encoding" in found and b"content-length" in found
             if len(found) < len(headers):
@@ -471,6 +474,9 @@ def _apply_asgi(
     if client and peer and peer != client[0]:
         before["client"] = client
         scope["client"] = (peer, client[1])
+        if server := scope.get("server"):  # of the same socket, so it's written the same way
+            before["server"] = server
+            scope["server"] = (_peer(server[0]) or server[0], server[1])
     if _ASGI_NAMES.isdisjoint(found):
         return
     before["headers"] = headers
@@ -482,24 +488,27 @@ def _apply_asgi(
     scheme = "https" if scope.get("scheme") in {"https", "wss"} else "http"
     new, lines, replaced = _remembered(_asgi_changes, policy, values, host, scheme)
     scope["headers"] = lines + [pair for pair in headers if pair[0] not in replaced]
-    for key, changed in _changes(new, scope, host):
-        before.setdefault(key, scope.get(key))
-        scope[key] = changed
+    changes = _changes(new, scope, host)
+    for key in changes:
+        if key not in before:
+            before[key] = scope.get(key)
+    scope.update(changes)
 
 
-def _changes(new: Overrides, scope: MutableMapping[str, Any], host: bytes) -> Iterator[tuple[str, object]]:
+def _changes(new: Overrides, scope: MutableMapping[str, Any], host: bytes) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
     if new.client is not None:
-        yield "client", (new.client, new.client_port or 0)
+        changes["client"] = (new.client, new.client_port or 0)
     if new.scheme is not None:
-        yield "scheme", new.scheme.replace("http", "ws") if scope["type"] == "websocket" else new.scheme
+        changes["scheme"] = new.scheme.replace("http", "ws") if scope["type"] == "websocket" else new.scheme
     if new.server is not None or new.port is not None:
         name, port = scope.get("server") or (host.decode("latin-1").partition(":")[0], None)
-        yield "server", (new.server or name, new.port or port)
+        changes["server"] = (new.server or name, new.port or port)
     if new.prefix is not None:
-        yield "root_path", new.prefix
-        yield "path", new.prefix + scope["path"]
+        changes |= {"root_path": new.prefix, "path": new.prefix + scope["path"]}
         if scope.get("raw_path") is not None:
-            yield "raw_path", new.prefix.encode() + scope["raw_path"]
+            changes["raw_path"] = new.prefix.encode() + scope["raw_path"]
+    return changes
 
 
 @functools.lru_cache(maxsize=1024)

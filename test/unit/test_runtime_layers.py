@@ -99,7 +99,7 @@ END = {"type": "http.request", "body": b"456"}
     ],
 )
 def test_limit_of_asgi(headers: dict[str, str], limit: int, answer: list[Any]) -> None:
-    sent = ask(limits.asgi(echo_async, limit), headers, BODY, END)
+    sent = ask(limits.asgi(echo_async, limit), headers, BODY, END, method="POST")
     assert [message.get("status", message.get("body")) for message in sent] == answer
 
 
