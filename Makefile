@@ -66,6 +66,10 @@ format: dev-env ## format the Python code and fix what can be fixed
 unit: dev-env ## tests without containers
 	$(BIN)/pytest --timeout 120 test/unit
 
+.PHONY: fuzz
+fuzz: dev-env ## read 100,000 damaged images, some minutes; `make unit` reads 2,000
+	AUDIT_MUTATIONS=100000 $(BIN)/pytest -k mutated test/unit/test_audit_hostile.py
+
 .PHONY: image-test
 image-test: dev-env images ## tests with real containers and the real s2i, and those of the laptop
 	@type -P podman >/dev/null || { \

@@ -362,9 +362,8 @@ def _path(raw: bytes) -> str:
     return "/" + "/".join(parts)
 
 
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\xa0-\ud7ff\ue000-\U0010ffff]")
-
-
 def shown(name: str) -> str:
     """Write a name of the image so that it can't control a terminal: other characters as escapes."""
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape", "surrogatepass").decode(), name)
+    if name.isprintable():
+        return name
+    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in name)
