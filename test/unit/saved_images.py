@@ -92,14 +92,24 @@ def oci_files(
     layers: Sequence[bytes], pack: Callable[[bytes], bytes] = lambda data: gzip.compress(data, mtime=0), **options: Any
 ) -> dict[str, bytes]:
     """Return the files of an OCI layout."""
-    blobs = [config_json(layers, **options), *map(pack, layers)]
-    rows = [{"mediaType": "application/octet-stream", "digest": digest(blob), "size": len(blob)} for blob in blobs]
-    blobs.append(json.dumps({"schemaVersion": 2, "config": rows[0], "layers": rows[1:]}).encode())
-    index = {"schemaVersion": 2, "manifests": [{"digest": digest(blobs[-1]), "size": len(blobs[-1])}]}
+    config = config_json(layers, **options)
+    packed = list(map(pack, layers))
+    manifest = {
+        "schemaVersion": 2,
+        "config": _descriptor("config.v1+json", config),
+        "layers": [_descriptor("layer.v1.tar+gzip", layer) for layer in packed],
+    }
+    blobs = [config, *packed, json.dumps(manifest).encode()]
+    named = {"annotations": {"org.opencontainers.image.ref.name": "latest"}}
+    index = {"schemaVersion": 2, "manifests": [_descriptor("manifest.v1+json", blobs[-1]) | named]}
     return {f"blobs/{digest(blob).replace(':', '/')}": blob for blob in blobs} | {
         "oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
         "index.json": json.dumps(index).encode(),
     }
+
+
+def _descriptor(kind: str, blob: bytes) -> dict[str, Any]:
+    return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": digest(blob), "size": len(blob)}
 
 
 def write_layout(path: Path, files: Mapping[str, bytes]) -> None:

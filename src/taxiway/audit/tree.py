@@ -11,13 +11,15 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _AUFS = ".wh..wh."  # records of aufs itself, such as .wh..wh.plnk: no whiteouts
 _MOST_LINKS = 40  # as Linux follows in one path
-_MOST_STEPS = 20_000_000  # through symbolic links, for all entries together: some seconds
+_MOST_STEPS = 20_000_000  # through symbolic links and removals, for all entries together: some seconds
 
 
 @dataclass(slots=True)
 class _Node:
     entry: Entry
     children: "dict[str, _Node]"
+    touched: int
+    """The last layer that has it or something in it."""
 
 
 _LEAF: dict[str, _Node] = {}  # of what isn't a directory: shared, never written
@@ -89,20 +91,16 @@ class _View:
     """The tree while it is made: changed in place, because there is no need of the states between."""
 
     def __init__(self, budget: Budget) -> None:
-        self._root = _Node(_implied("/", 0), {})
+        self._root = _Node(_implied("/", 0), {}, 0)
         self._budget = budget
         self._steps = _MOST_STEPS
 
     def apply(self, entries: Iterable[Entry]) -> None:
-        additions = []
-        # Removals first: they are of what lower layers have, wherever they stand in the layer.
         for entry in entries:
             if is_whiteout(entry.path):
-                self._remove(entry.path)
+                self._whiteout(entry.path, entry.layer)
             else:
-                additions.append(entry)
-        for entry in additions:
-            self._add(entry)
+                self._add(entry)
 
     def find(self, path: str, *, follow: bool, create_in: int | None = None) -> _Node | None:
         """Go along a path, through symbolic links but for one at its end, unless that is to be followed.
@@ -125,7 +123,7 @@ class _View:
                 if create_in is None:
                     return None
                 self._budget.entry(len(path))
-                child = trail[-1].children[part] = _Node(_implied(part, create_in), {})
+                child = trail[-1].children[part] = _Node(_implied(part, create_in), {}, create_in)
             if child.entry.kind == SYMLINK and (waiting or follow):
                 links += 1
                 if links > _MOST_LINKS:
@@ -135,29 +133,49 @@ class _View:
                 waiting += self._link_parts(child.entry.link)
             elif child.entry.kind == DIRECTORY:
                 trail.append(child)
+                if create_in is not None:
+                    child.touched = create_in
             else:
                 return None if waiting else child
         return trail[-1]
 
     def _link_parts(self, target: str) -> list[str]:
         parts = _parts(target)
-        self._steps -= len(parts)
-        if self._steps < 0:
-            raise ImageTooLargeError("symbolic links that lead through too many directories")
+        self._step(len(parts))
         return parts
 
-    def _remove(self, path: str) -> None:
+    def _step(self, count: int) -> None:
+        self._steps -= count
+        if self._steps < 0:
+            raise ImageTooLargeError("links and removals that take too many steps to follow")
+
+    def _whiteout(self, path: str, layer: int) -> None:
         parent, _, name = path.rpartition("/")
         directory = self.find(parent, follow=True)
         if name == _OPAQUE:
-            if directory and directory.entry.kind == DIRECTORY:
-                directory.children.clear()
+            if directory:
+                self._prune(directory, layer)
         elif not name.startswith(_AUFS):
             name = name.removeprefix(_WHITEOUT)
             if name in {"", ".", ".."}:
                 raise _LayerError(f"the whiteout {shown(path)} names no file")
-            if directory and directory.entry.kind == DIRECTORY:
-                directory.children.pop(name, None)
+            child = directory.children.get(name) if directory else None
+            if directory and child:
+                if child.touched == layer:
+                    self._prune(child, layer)
+                else:
+                    del directory.children[name]
+
+    def _prune(self, top: _Node, layer: int) -> None:
+        """Remove from a directory what no entry of this layer has put there: whiteouts are of lower layers only."""
+        waiting = [top]
+        while waiting:
+            node = waiting.pop()
+            self._step(len(node.children))
+            kept = {name: child for name, child in node.children.items() if child.touched == layer}
+            if node.children:
+                node.children = kept
+            waiting += kept.values()
 
     def _add(self, entry: Entry) -> None:
         parent, _, name = entry.path.rpartition("/")
@@ -173,12 +191,13 @@ class _View:
             target = self.find(entry.link, follow=False)
             if target is None or target.entry.kind == DIRECTORY:
                 raise _LayerError(f"the hard link {shown(entry.path)} leads to no file: {shown(entry.link)}")
-            entry = target.entry._replace(path=entry.path)
+            entry = target.entry._replace(path=entry.path, layer=entry.layer)
         there = directory.children.get(name)
         if there and there.entry.kind == DIRECTORY == entry.kind:
             there.entry = entry
+            there.touched = entry.layer
         else:
-            directory.children[name] = _Node(entry, {} if entry.kind == DIRECTORY else _LEAF)
+            directory.children[name] = _Node(entry, {} if entry.kind == DIRECTORY else _LEAF, entry.layer)
 
     def tree(self, budget: Budget) -> Tree:
         entries = {}
