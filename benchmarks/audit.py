@@ -1,0 +1,80 @@
+"""How long `taxiway audit` takes, and how much memory, by the image's size."""
+
+import gzip
+import io
+import os
+import random
+import statistics
+import sys
+import tarfile
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import measure
+
+sys.path.insert(0, str(measure.ROOT / "test" / "unit"))
+import saved_images
+
+MB = 1000 * 1000
+SIZES_MB = (100, 300, 1000)
+LAYERS = 5
+FILE_BYTES = 25_000  # as in the builder image: 312 MB in 12,000 files, directories and links
+ROUNDS = 3
+
+
+def layer(size: int, number: int) -> bytes:
+    """Make a layer of many files, one half of each easy to compress, as in programs."""
+    randomly = random.Random(number)  # noqa: S311 # the same image each time
+    noise = randomly.randbytes(4 * MB)
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        while buffer.tell() < size:
+            half = int(randomly.expovariate(2 / FILE_BYTES))
+            start = randomly.randrange(3 * MB)
+            add(
+                archive,
+                f"usr/lib/{number}/{randomly.randrange(200)}/{buffer.tell()}.py",
+                noise[start : start + half] + bytes(half),
+            )
+    return buffer.getvalue()
+
+
+def add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    archive.addfile(info, io.BytesIO(data))
+
+
+def audited(path: Path) -> tuple[float, float]:
+    """Run the command; gives seconds, and the most MB of memory."""
+    quiet = [(os.POSIX_SPAWN_OPEN, descriptor, "/dev/null", os.O_WRONLY, 0) for descriptor in (1, 2)]
+    started = time.perf_counter()
+    process = os.posix_spawn(
+        sys.executable, [sys.executable, "-m", "taxiway", "audit", str(path)], os.environ, file_actions=quiet
+    )
+    _, status, usage = os.wait4(process, 0)
+    if os.waitstatus_to_exitcode(status) not in {0, 1}:  # 1: findings
+        sys.exit(f"taxiway audit {path} failed")
+    return time.perf_counter() - started, usage.ru_maxrss * 1024 / MB
+
+
+def main() -> None:
+    """Print seconds and memory by size and format."""
+    rows = []
+    with TemporaryDirectory(dir="/var/tmp") as directory:
+        for size in SIZES_MB:
+            layers = [layer(size * MB // LAYERS, number) for number in range(LAYERS)]
+            forms = {
+                "docker archive, uncompressed": saved_images.docker_files(layers),
+                "OCI archive, gzip": saved_images.oci_files(layers, pack=lambda data: gzip.compress(data, 6)),
+            }
+            for form, files in forms.items():
+                path = Path(directory, "image.tar")
+                with tarfile.open(path, "w") as archive:
+                    for name, data in files.items():
+                        add(archive, name, data)
+                results = [audited(path) for _ in range(ROUNDS)]
+                seconds = statistics.median(seconds for seconds, _ in results)
+                rows.append((size, form, f"{seconds:.1f}", f"{max(memory for _, memory in results):.0f}"))
+    measure.table("taxiway audit", ("MB of layers", "as", "s", "MB of memory"), rows)
