@@ -228,12 +228,13 @@ def test_inside_a_shell_of_its_own(shell: str) -> None:
 @pytest.mark.programs
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_activation_is_undone(shell: str, tree: Tree) -> None:
-    if not shutil.which(shell):
+    program = shutil.which(shell)
+    if program is None:
         pytest.skip(f"{shell} isn't here")
     file = tree({"activate": shells.code(SHOP, shell)}) / "activate"
     script = f'PS1="$ "; . {file}; echo "$PS1|$APP_ROOT|$PATH"; . {file}; taxiway deactivate'
     script += '; echo "$PS1|${APP_ROOT-}|$PATH"; typeset -f taxiway'
-    done = subprocess.run([shell, "-fc", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False, text=True)
+    done = subprocess.run([program, "-fc", script], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False, text=True)
     assert done.stdout.splitlines() == ["(shop) $ |/data/my shop|/data/my shop/bin:/usr/bin:/bin", "$ ||/usr/bin:/bin"]
     assert done.stderr == ""
 
