@@ -6,9 +6,10 @@ import urllib.parse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import browser
 import harness
 import pytest
-from harness import Answer, Container
+from harness import Container
 
 SUPERUSER = {
     "DJANGO_SUPERUSER_USERNAME": "ada",
@@ -28,8 +29,8 @@ class _Links(html.parser.HTMLParser):
             self.style_sheets.append(values["href"] or "")
 
 
-def log_in(running: Container) -> Answer:
-    """Send the login form; gives the page behind it."""
+def log_in(running: Container) -> str:
+    """Send the login form; gives the session's cookie."""
     form = running.get("/admin/login/")
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form.body)
     assert token
@@ -45,7 +46,7 @@ def log_in(running: Container) -> Answer:
     assert answer.status == 302, answer.body[:3000]
     session = re.search(r"sessionid=[^;]+", answer.headers["set-cookie"])
     assert session
-    return running.get("/admin/", headers={"Cookie": session[0]})
+    return session[0]
 
 
 @pytest.mark.parametrize("server", ["mod_wsgi", "gunicorn"])
@@ -55,7 +56,8 @@ def test_logged_in_page_has_its_style_sheets(server: str, image_name: str, tmp_p
     with harness.container(image_name, *harness.ARBITRARY_USER, *harness.HARDENED, env=variables()) as running:
         running.wait()
         running.execute("python", "manage.py", "createsuperuser", "--noinput")
-        page = log_in(running)
+        session = log_in(running)
+        page = running.get("/admin/", headers={"Cookie": session})
         assert page.status == 200
         assert "Questions and people" in page.body  # the sample's own title
         links = _Links()
@@ -64,6 +66,15 @@ def test_logged_in_page_has_its_style_sheets(server: str, image_name: str, tmp_p
         for link in links.style_sheets:
             answer = running.get(link)
             assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/css"), link
+        look_at_header(running, session, tmp_path / f"admin-{server}.png")
+
+
+def look_at_header(running: Container, session: str, picture: Path) -> None:
+    """See that the page has the header's colour, which is its style sheets'."""
+    header = browser.WIDTH - 5, 15
+    assert browser.screenshot(running.port, "/admin/", session, picture).at(*header) != browser.WHITE
+    plain = picture.with_name("without-style-sheets.png")
+    assert browser.screenshot(running.port, "/admin/", session, plain, style_sheets=False).at(*header) == browser.WHITE
 
 
 def variables() -> Mapping[str, str]:
