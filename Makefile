@@ -55,7 +55,7 @@ lint: dev-env ## check format, types and style of Python, shell and Dockerfile
 	$(BIN)/mypy
 	$(BIN)/mypy test/unit
 	$(BIN)/shellcheck -x $(SHELL_SCRIPTS)
-	$(BIN)/hadolint Dockerfile
+	$(BIN)/hadolint Dockerfile Dockerfile.onbuild
 
 .PHONY: format
 format: dev-env ## format the Python code and fix what can be fixed

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Builds localhost/taxiway-builder:SUITE and localhost/taxiway-runtime:SUITE, as far as they are missing or out of date.
+# Builds localhost/taxiway-builder:SUITE, localhost/taxiway-runtime:SUITE and localhost/taxiway-builder:onbuild, as far as they are
+# missing or out of date.
 #
-#   scripts/images.sh [builder|runtime]...     both by default
+#   scripts/images.sh [builder|runtime|onbuild]...     all by default
 #
 # SUITE, BASE_IMAGE, PULL_TIMEOUT, DEBIAN_MIRROR: see base-image.sh. BASE_IMAGE is pulled, with the engine's own settings for
 # its registry, unless it is here.
@@ -124,12 +125,31 @@ build() {
   fi
 }
 
+# build_onbuild: the builder image with the instructions for users' Dockerfiles.
+build_onbuild() {
+  local builder="localhost/${IMAGE_PREFIX}-builder:${SUITE}" image="localhost/${IMAGE_PREFIX}-builder:onbuild" options=()
+  [[ "${SUITE}" == trixie ]] || image+="-${SUITE}"
+  local hash found
+  hash="$({ "${ENGINE}" image inspect --format '{{ .Id }}' "${builder}" && cat "${ROOT}/Dockerfile.onbuild"; } | sha256sum | cut -c1-16)"
+  found="$(label_of "${image}")"
+  if [[ "${found}" == "${hash}" ]]; then
+    note "${image} is up to date"
+    return
+  fi
+  # OCI's format, which is Podman's default, has no ONBUILD.
+  [[ "${ENGINE}" != podman ]] || options+=(--format=docker)
+  mkdir "${SCRATCH}/empty"
+  step "build ${image}" "${ENGINE}" build --tag "${image}" --build-arg "BUILDER_IMAGE=${builder}" --label "${LABEL}=${hash}" \
+    "${options[@]}" --file "${ROOT}/Dockerfile.onbuild" "${SCRATCH}/empty"
+}
+
 main() {
   local targets=("$@")
-  [[ $# -gt 0 ]] || targets=(builder runtime)
+  [[ $# -gt 0 ]] || targets=(builder runtime onbuild)
   local target
   for target in "${targets[@]}"; do
-    [[ "${target}" =~ ^(builder|runtime)$ ]] || fail "there is no image \"${target}\"" "expected: builder, runtime or nothing"
+    [[ "${target}" =~ ^(builder|runtime|onbuild)$ ]] ||
+      fail "there is no image \"${target}\"" "expected: builder, runtime, onbuild or nothing"
   done
   local python
   python="$(python_version)"
@@ -145,7 +165,11 @@ main() {
   copy_certificates "${context}/certs"
   copy_index_settings "${context}/certs/pip.conf"
   for target in "${targets[@]}"; do
-    build "${target}" "${base}" "${python}" "${context}"
+    if [[ "${target}" == onbuild ]]; then
+      build_onbuild
+    else
+      build "${target}" "${base}" "${python}" "${context}"
+    fi
   done
 }
 

@@ -122,6 +122,11 @@ def look(
         options=options,
         warn=console.warn,
     )
+    if options.get("trust-proxy-headers") and not chosen.trust_proxy:
+        # What mod_wsgi-express and mod_wsgi-docker are given; they believe everyone then.
+        console.warn("--trust-proxy-header without --trust-proxy: believed from private networks; name the proxies.")
+        origins = {**chosen.origins, "trust-proxy": "--trust-proxy-header alone"}
+        chosen = chosen._replace(trust_proxy=("private",), origins=origins)
     plan = _told(plan, chosen)
     asked = chosen.server or servers.DEFAULTS[plan.interface]
     # A laptop that can't run the server of the images has another, of which the build has said why.

@@ -1,14 +1,19 @@
 """Loading an application by its import string, as gunicorn writes it: package.module:name, or package.module:factory().
 
-Two forms more: `hello+bottle:default_app()` imports `hello` first, which adds its routes to another module's object; and
-`production.ini`, or `production.ini#section`, is a PasteDeploy configuration.
+Three forms more: `hello+bottle:default_app()` imports `hello` first, which adds its routes to another module's object;
+`production.ini`, or `production.ini#section`, is a PasteDeploy configuration; `hello.wsgi`, if that is a file, is a script of
+mod_wsgi.
 """
 
 import importlib
 import json
 import os
+import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from types import ModuleType
+from typing import Any, cast
 
 
 def load(app: str) -> Callable[..., Any]:
@@ -24,7 +29,7 @@ def load(app: str) -> Callable[..., Any]:
         return _deploy(os.path.abspath(file), section or "main")
     modules, _, name = app.partition(":")
     for module in modules.split("+"):
-        found: Any = importlib.import_module(module)
+        found: Any = _script(module) if module.endswith(".wsgi") and os.path.isfile(module) else importlib.import_module(module)
     for part in name.removesuffix("()").split("."):
         found = getattr(found, part)
     if name.endswith("()"):
@@ -32,6 +37,15 @@ def load(app: str) -> Callable[..., Any]:
     if not callable(found):
         raise TypeError(f"{app} is a {type(found).__name__}, which can't be called")
     return found  # type: ignore[no-any-return]  # checked above
+
+
+def _script(path: str) -> ModuleType:
+    """Run a script file; its module has a name of its own, as `site.wsgi` is also the module `wsgi` of a package `site`."""
+    name = f"_wsgi_{os.path.basename(path).removesuffix('.wsgi').replace('.', '_')}"
+    loader = SourceFileLoader(name, os.path.abspath(path))
+    sys.modules[name] = module = module_from_spec(cast("ModuleSpec", spec_from_loader(name, loader)))
+    loader.exec_module(module)
+    return module
 
 
 def load_planned(environ: Mapping[str, str]) -> tuple[Callable[..., Any], dict[str, Any]]:

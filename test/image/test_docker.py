@@ -1,6 +1,7 @@
 """The real s2i against Docker's engine, whose commit keeps what s2i asks for: exec-form CMD, labels, user."""
 
 import json
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,6 +101,43 @@ def test_extended_build(docker: Docker, docker_image: str, app_source: Callable[
     assert docker.config(docker_image)["User"] == "1001"
     assert docker.run("run", "--rm", "--network=none", docker_image, "ls", "/opt/app-root/src").text.count("app-root") == 0
     docker.answers_and_stops(docker_image, "Lamps")
+
+
+def test_taxiway_image(docker: Docker, docker_image: str, app_source: Callable[[str], Path]) -> None:
+    """The classic builder: without mounts, but with the same layers."""
+    app = app_source("plain-wsgi")
+    argv = [sys.executable, "-m", "taxiway", "image", docker_image, str(app), "--engine=docker", "--network=host"]
+    argv += [f"--builder-image={BUILDER}", f"--runtime-image={RUNTIME}"]
+    layers = []
+    for text in ("", "# changed\n"):
+        with (app / "wsgi.py").open("a") as file:
+            file.write(text)
+        harness.run(*argv, env={**docker.env, "PYTHONPATH": str(ROOT / "src")})
+        layers.append(json.loads(docker.run("image", "inspect", "--format={{json .RootFS.Layers}}", docker_image).text))
+    first, second = layers
+    assert first[:-1] == second[:-1]
+    assert first[-1] != second[-1]
+    docker.answers_and_stops(docker_image, "plain WSGI")
+
+
+def test_onbuild(docker: Docker, docker_image: str, app_source: Callable[[str], Path], tmp_path: Path) -> None:
+    docker.run(
+        "build",
+        "--build-arg",
+        f"BUILDER_IMAGE={BUILDER}",
+        "--tag",
+        f"{docker_image}-base",
+        "--file",
+        str(ROOT / "Dockerfile.onbuild"),
+        str(tmp_path),
+    )
+    app = app_source("plain-wsgi")
+    (app / "Dockerfile").write_text(f'FROM {docker_image}-base\nCMD ["--processes", "1"]\n')
+    try:
+        docker.run("build", "--network=host", "--tag", docker_image, str(app))
+        docker.answers_and_stops(docker_image, "plain WSGI")
+    finally:
+        docker.run("rmi", "--force", f"{docker_image}-base", check=False)
 
 
 def test_as_dockerfile_is_built_by_docker_too(

@@ -87,3 +87,15 @@ def test_a_pastedeploy_file(tree: Tree, monkeypatch: pytest.MonkeyPatch, app: st
 
 def test_nothing_is_left_in_the_way(tmp_path: Path) -> None:
     assert str(tmp_path) not in load("loaded_x:app").__module__
+
+
+def test_a_script_file_of_mod_wsgi(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file goes before the module `wsgi` of a package of that name; without one it is the module."""
+    source = tree({"loaded_p/wsgi.py": "def application(environ, start_response): ...\n"})
+    monkeypatch.chdir(source)
+    assert load("loaded_p.wsgi:application").__module__ == "loaded_p.wsgi"
+    (source / "loaded_p.wsgi").write_text("from loaded_x import app as application\n")
+    assert load("loaded_p.wsgi:application").__name__ == "app"
+    assert sys.modules.pop("_wsgi_loaded_p").__file__ == str(source / "loaded_p.wsgi")
+    with pytest.raises(ModuleNotFoundError):
+        load("loaded_none.wsgi:application")

@@ -152,6 +152,8 @@ STREAMLIT = (
         ({"main.py": "app = FastAPI()\n"}, "main:app", "ASGI"),
         ({"app.py": "app = Something()\n"}, "app:app", None),
         ({"production.ini": "[app:main]\n"}, "production.ini", "WSGI"),
+        ({"site.wsgi": "from web import site as application\n"}, "site.wsgi:application", "WSGI"),
+        ({"site.wsgi": "", "app.py": FLASK}, "app:app", "WSGI"),
         ({"dashboard.py": PAGE, "helper.py": "import streamlit\nstreamlit.cache_data()\n"}, None, None),
         ({"dashboard.py": "import helper\n" + PAGE, "helper.py": PAGE}, STREAMLIT.format("dashboard.py"), "command"),
         ({"app.py": PAGE, "helper.py": PAGE, "pages/one.py": PAGE}, STREAMLIT.format("app.py"), "command"),

@@ -1,6 +1,7 @@
 """Starting: what is decided, and how little is imported on the way."""
 
 import errno
+import json
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from trees import Tree
 from taxiway import launch_plan, migrations, probes, servers, sizing, start
 from taxiway import layout as layout_module
 from taxiway.errors import (
+    BadProxyPolicyError,
     CannotExecError,
     CannotListenError,
     CannotWriteError,
@@ -167,6 +169,16 @@ def test_trusted_proxies(layout: Layout, capsys: pytest.CaptureFixture[str]) -> 
     told = capsys.readouterr()
     assert told.out.splitlines()[-1] == "     proxies: X-Forwarded-For from * (--trust-proxy)"
     assert "believed from anyone" in told.err
+
+
+def test_a_header_without_proxies(layout: Layout, capsys: pytest.CaptureFixture[str]) -> None:
+    """As mod_wsgi-docker's users write it; only an option is taken so, a setting alone is refused."""
+    _, env = start.prepare(start.look(PLAN, {"trust-proxy-headers": ("X-Forwarded-Host",)}, {}, layout))
+    assert json.loads(env["TAXIWAY_PROXY"])["headers"] == ["X-Forwarded-Host"]
+    assert "10.0.0.0/8" in json.loads(env["TAXIWAY_PROXY"])["trust"]
+    assert "believed from private networks; name the proxies" in capsys.readouterr().err
+    with pytest.raises(BadProxyPolicyError):
+        start.look(PLAN, {}, {"TAXIWAY_TRUST_PROXY_HEADERS": "X-Forwarded-Host"}, layout)
 
 
 def test_services_of_kubernetes(layout: Layout) -> None:

@@ -12,7 +12,8 @@ from taxiway.start import start
 
 
 @click.command("start", short_help="Start the application under its server (S2I's run).")
-@click.option("--app", help="The WSGI callable: package.module:name, or package.module:factory().")
+@click.argument("application", required=False)
+@click.option("--app", help="The same as APPLICATION.")
 @click.option("--port", type=int, help="The TCP port to listen on; 8080 by default.")
 @click.option("--host", help="The address to listen at. Default: all of a container's; on a laptop this machine's own.")
 @click.option("--server", help="The server: mod_wsgi, gunicorn, uvicorn, ...; on a laptop it is installed.")
@@ -30,12 +31,18 @@ from taxiway.start import start
 @click.option("--open", "browse", is_flag=True, help="Open the page in a browser when the server answers.")
 @click.option("--dry-run", is_flag=True, help="Print the command; run neither hooks nor the server.")
 @project_option
-def command(*, dry_run: bool, reload: bool, browse: bool, project: str | None, **options: object) -> None:
+def command(
+    *, application: str | None, dry_run: bool, reload: bool, browse: bool, project: str | None, **options: object
+) -> None:
     """Start the application under its server: what S2I's run script runs in a container.
+
+    APPLICATION is what to start in place of what the build found: package.module:name, package.module:factory(), or a script
+    file of mod_wsgi, hello.wsgi.
 
     On a laptop the environment of this directory is built first, if something changed. Then as in a container the launch plan and
     the environment give one command, which is printed and replaces this process. Ctrl-C stops the server, with status 0.
     """
+    options["app"] = options["app"] or application
     given = {name.replace("_", "-"): value for name, value in options.items() if value != ()}
     environ = dict(os.environ)
     if not is_image(environ):

@@ -131,7 +131,7 @@ def look(source: Path, settings: Settings) -> AppFacts:
         told_file=declared.program(home, settings.app_file) if settings.app_file else None,
         script=seen.script,
         django=seen.django,
-        tiers=(first, *filter(None, [(seen.paste,) if seen.paste else ()]), *rest),
+        tiers=(first, *filter(None, [(seen.paste,) if seen.paste else ()]), *rest, declared.wsgi_scripts(home)),
         aside=tuple(sorted(p.name for p in home.iterdir() if p.is_dir() and p.name in ASIDE)),
         rejected=seen.found.rejected,
         notebooks=tuple(sorted(path.name for path in home.glob("*.ipynb"))),

@@ -36,6 +36,15 @@ def paste(home: Path) -> Candidate | None:
     return None
 
 
+def wsgi_scripts(home: Path) -> tuple[Candidate, ...]:
+    """Find script files of mod_wsgi, `hello.wsgi`: no modules, whose `application` is what it says."""
+    found = [path.name for path in sorted(home.glob("*.wsgi")) if syntax.parse(path)]
+    what = "mod_wsgi's script"
+    return tuple(
+        Candidate(app=f"{name}:application", file=name, line=0, what=what, interface=WSGI, identity=name) for name in found
+    )
+
+
 def flask_app(home: Path) -> str | None:
     """Return FLASK_APP of .flaskenv as `module` or `module:name` (Flask's documentation, "Application Discovery")."""
     try:
