@@ -41,6 +41,7 @@ from taxiway.sbom import provenance, store
 from taxiway.servers import options
 from taxiway.settings import Settings, resolve, variable
 
+_TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # what hooks and build back ends leave there is in the image too
 _NAMED = 5  # of what is warned about: S2I reports a kilobyte of stderr, and the error comes last
 
 
@@ -209,6 +210,7 @@ def _install_ahead(layout: Layout, environ: Mapping[str, str], home: str, packag
         with console.step(f"Installing {', '.join(missing)} for the server"):
             install_servers(missing, layout, env)
             bytecode.compile_dependencies(layout, env, since_s=since_s)
+    _look_for_credentials(given, layout)  # the source's layer looks only at what it writes itself
     _write_materials(pinned, None, layout, environ)
 
 
@@ -268,9 +270,13 @@ def _write_materials(
 def _clean_up(given: Credentials, layout: Layout) -> None:
     """Remove what was for the build alone; a credential in what was written ends the build."""
     wheelhouse.remove(Path(layout.source))
+    _look_for_credentials(given, layout)
+
+
+def _look_for_credentials(given: Credentials, layout: Layout) -> None:
     if given.secrets:
         with console.step("Looking for credentials in what was written") as step:
-            step.result = f"none in {credentials.check(given.secrets, layout, given.since_s)} files"
+            step.result = f"none in {credentials.check(given.secrets, layout, given.since_s, _TEMPORARY)} files"
 
 
 def install_servers(names: Sequence[str], layout: Layout, env: Mapping[str, str]) -> None:

@@ -326,12 +326,16 @@ def test_no_credential_is_left(source: Path, index: PackageIndex, tmp_path: Path
 def test_a_credential_that_a_hook_writes_fails_the_build(source: Path, netrc: Path, index: PackageIndex) -> None:
     hook = source / ".taxiway" / "hooks" / "build"
     hook.parent.mkdir(parents=True)
-    hook.write_text(f"#!/bin/sh\ncat {CREDENTIALS}/netrc\ncp {CREDENTIALS}/netrc $VIRTUAL_ENV/share-it\n")
+    leaking = (
+        f"cat {CREDENTIALS}/netrc\ncp {CREDENTIALS}/netrc $VIRTUAL_ENV/share-it\ngzip -c {CREDENTIALS}/netrc >/tmp/kept.gz\n"
+    )
+    hook.write_text(f"#!/bin/sh\n{leaking}")
     hook.chmod(0o755)
     with workshop(*given(netrc, index)) as builder:
         with pytest.raises(AssertionError) as caught:
             builder.assemble(source)
         assert "  /opt/app-root/share-it: netrc in /etc/taxiway/credentials" in str(caught.value)
+        assert "  /tmp/kept.gz: netrc in /etc/taxiway/credentials" in str(caught.value)
         assert "[secret-in-image]" in str(caught.value)
         assert "login build password ****" in str(caught.value)
         assert CANARIES["netrc"] not in str(caught.value)

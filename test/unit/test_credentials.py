@@ -1,6 +1,9 @@
 """Credentials: read from their directory, hidden, handed to the installer, looked for in what was written."""
 
+import gzip
+import io
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -203,6 +206,43 @@ def test_what_was_written_is_read(tree: Tree) -> None:
         "They would be in the image, so the build ends here. Take them out of the source, or out of what a hook writes;\n"
         "who has read the files knows them, so change them on the index if they were published."
     )
+    (top / "lib/old.txt").unlink()
+    (temporary := tree({"tmp/app/x": "canary"}) / "tmp").touch()
+    assert credentials.check(SECRET, layout, since, [str(temporary)]) == 1, "older than the build"
+    with pytest.raises(SecretFoundError, match=r"tmp/app/x"):
+        credentials.check(SECRET, layout, 0, [str(temporary)])
     tree({"src/pip.conf": "canary"})
     with pytest.raises(SecretFoundError, match=r"pip\.conf"):
         credentials.check(SECRET, layout, since)
+
+
+def gzipped(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)  # a test's name is made of it
+
+
+def zipped(method: int, *members: bytes) -> bytes:
+    with zipfile.ZipFile(file := io.BytesIO(), "w", method) as archive:
+        for number, member in enumerate(members):
+            archive.writestr(zipfile.ZipInfo(f"{number}.txt"), member, method)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "parts"),
+    [
+        (b"a canary", []),
+        (zipped(zipfile.ZIP_DEFLATED, b"other", b"a canary"), [b"other", b"a canary"]),
+        (zipped(zipfile.ZIP_LZMA, b"a canary"), [b"a canary"]),
+        (gzipped(b"a canary"), [b"a canary"]),
+        (gzipped(b"a") + gzipped(b" canary"), [b"a canary"]),
+        # Damaged, no archive after all, and one that would unpack to more than there is memory.
+        (zipped(zipfile.ZIP_DEFLATED, b"a canary")[:60], []),
+        (gzipped(b"a canary")[:12], []),
+        (b"\x1f\x8b", []),
+        (gzipped(b"0" * 3000), [b"0" * 1000]),
+        (zipped(zipfile.ZIP_DEFLATED, b"0" * 3000, b"1"), [b"0" * 1000, b""]),
+    ],
+)
+def test_what_is_compressed_is_read(monkeypatch: pytest.MonkeyPatch, content: bytes, parts: list[bytes]) -> None:
+    monkeypatch.setattr(credentials, "_UNPACKED_BYTES", 1000)
+    assert list(credentials.unpacked(content)) == [content, *parts]

@@ -6,11 +6,16 @@ looked for in what the build wrote. What stands in the environment instead stays
 
 import base64
 import configparser
+import gzip
+import io
+import lzma
 import netrc
 import os
 import re
 import time
 import tomllib
+import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +31,7 @@ SYSTEM_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _USER_INFO = re.compile(r"://([^/@\s\"']+)@")
 _PASSWORD_VARIABLE = re.compile(r"UV_INDEX_\w+_PASSWORD")
 _TOKEN_LENGTH = 20  # from here on, a user name beside a password is taken for a token as well
+_UNPACKED_BYTES = 64 << 20  # of an archive; what is behind isn't looked at, because unpacking has to end
 _SHORTEST = 6  # shorter values would be found everywhere
 
 
@@ -175,13 +181,14 @@ def bundle(credentials: Credentials, environ: Mapping[str, str]) -> str | None:
     return "\n".join(texts)
 
 
-def check(secrets: Sequence[Secret], layout: Layout, since_s: float) -> int:
-    """Look for secrets in what a build wrote. Returns how many files were read.
+def check(secrets: Sequence[Secret], layout: Layout, since_s: float, elsewhere: Sequence[str] = ()) -> int:
+    """Look for secrets in what a build wrote, also within zip archives and gzip files. Returns how many files were read.
 
     Args:
         secrets: What to look for.
         layout: The application's places.
         since_s: When the build began. What is older isn't read, but the source is: a moved directory's files keep their times.
+        elsewhere: Other directories that get into the image.
 
     Raises:
         SecretFoundError: A file has one.
@@ -191,22 +198,49 @@ def check(secrets: Sequence[Secret], layout: Layout, since_s: float) -> int:
         return 0
     found: dict[str, str] = {}
     count = 0
-    variables_of_s2i = os.path.join(layout.source, ".s2i", "environment")
-    for directory, _, names in os.walk(layout.app_root):
-        in_source = directory.startswith(layout.source)
-        for name in names:
-            path = os.path.join(directory, name)
-            try:
-                # S2I's file of variables says again what is in the image's configuration, which was warned about.
-                if path == variables_of_s2i or os.path.islink(path) or (not in_source and os.stat(path).st_ctime < since_s):
-                    continue
-                content = Path(path).read_bytes()
-            except OSError:
-                continue  # a socket, or what this user can't read
-            count += 1
-            for needle, secret in needles.items():
-                if needle in content:
-                    found[path] = secret.origin
+    for path in _written(layout, since_s, elsewhere):
+        try:
+            content = Path(path).read_bytes()
+        except OSError:
+            continue  # a socket, or what this user can't read
+        count += 1
+        for part in unpacked(content):
+            for secret in (secret for needle, secret in needles.items() if needle in part):
+                found[path] = secret.origin
     if found:
         raise SecretFoundError([f"{path}: {origin}" for path, origin in found.items()])
     return count
+
+
+def _written(layout: Layout, since_s: float, elsewhere: Sequence[str]) -> Iterator[str]:
+    # S2I's file of variables says again what is in the image's configuration, which was warned about.
+    variables_of_s2i = os.path.join(layout.source, ".s2i", "environment")
+    for top in (layout.app_root, *elsewhere):
+        for directory, names, files in os.walk(top):
+            names[:] = [name for name in names if not os.path.ismount(os.path.join(directory, name))]  # no part of the image
+            in_source = directory.startswith(layout.source)
+            for path in (os.path.join(directory, name) for name in files):
+                try:
+                    is_new = in_source or os.lstat(path).st_ctime >= since_s
+                except OSError:
+                    continue
+                if is_new and path != variables_of_s2i and not os.path.islink(path):
+                    yield path
+
+
+def unpacked(content: bytes) -> Iterator[bytes]:
+    """Yield a file's content, and what is compressed in it: the members of a zip archive, such as a wheel, or gzip's; pure."""
+    yield content
+    left = _UNPACKED_BYTES
+    try:
+        if content.startswith(b"PK\x03\x04"):
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                for member in archive.infolist():
+                    with archive.open(member) as file:
+                        yield (part := file.read(left))
+                    left -= len(part)
+        elif content.startswith(b"\x1f\x8b"):
+            with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
+                yield packed.read(left)
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error, lzma.LZMAError):
+        return  # damaged or encrypted: nobody else can read it either
