@@ -6,7 +6,6 @@ mod_wsgi does it. Where that doesn't help within ten seconds, because a thread w
 the stacks are logged, and the process is ended if another takes its place.
 """
 
-import faulthandler
 import os
 import signal
 import sys
@@ -16,8 +15,6 @@ import traceback
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
-
-from taxiway_runtime import prefork
 
 Wsgi = Callable[..., Iterable[bytes]]
 Asgi = Callable[..., Coroutine[Any, Any, None]]
@@ -100,6 +97,10 @@ class _Watch:
                 request.interrupt()
                 return
             self.running.discard(request)
+        import faulthandler  # noqa: PLC0415  # only when there is such a request
+
+        from taxiway_runtime import prefork  # noqa: PLC0415
+
         is_replaced = os.environ.get("TAXIWAY_SERVER") in _REPLACED or prefork.has_parent()
         request.say(f"and can't be interrupted{'; the process is replaced' * is_replaced}")
         faulthandler.dump_traceback(sys.__stderr__ or 2)

@@ -65,10 +65,11 @@ _FLAGS = {"on": "https", "true": "https", "1": "https", "off": "http", "false": 
 _SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}  # Traefik tells wss
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _LONG = 512  # characters of headers that a cache keeps
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._~-]*[A-Za-z0-9_~-])?\.?|\[[0-9A-Fa-f:.]+\]")
-_HOST = re.compile(rf"({_NAME.pattern})(?::([0-9]{{1,5}}))?")
-_PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+;=:@-]+)*")
-_OBFUSCATED = re.compile(r"_[A-Za-z0-9._-]+")  # RFC 7239 section 6.3
+# Compiled when the first header of a trusted proxy comes: re keeps them then.
+_NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._~-]*[A-Za-z0-9_~-])?\.?|\[[0-9A-Fa-f:.]+\]"
+_HOST = rf"({_NAME})(?::([0-9]{{1,5}}))?"
+_PREFIX = r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+;=:@-]+)*"
+_OBFUSCATED = r"_[A-Za-z0-9._-]+"  # RFC 7239 section 6.3
 
 
 class Policy:
@@ -188,7 +189,7 @@ def _node(text: str) -> tuple[str, int | None] | None:
         text, separator, port = text.partition(":")
     address = _address(text)
     number = _port(port)
-    if address is None or (separator and number is None and not _OBFUSCATED.fullmatch(port)):
+    if address is None or (separator and number is None and not re.fullmatch(_OBFUSCATED, port)):
         return None
     return address, number
 
@@ -308,19 +309,19 @@ def _pairs(element: str) -> dict[str, str]:
 
 
 def _port_of(host: str) -> int | None:
-    match = _HOST.fullmatch(host)
+    match = re.fullmatch(_HOST, host)
     return _port(match[2]) if match and match[2] else None
 
 
 def _check_host(text: str) -> str | None:
-    match = _HOST.fullmatch(text)
+    match = re.fullmatch(_HOST, text)
     if not match or (match[2] and not _port(match[2])) or not _is_name(match[1]):
         return None
     return text
 
 
 def _is_name(text: str) -> bool:
-    return bool(_NAME.fullmatch(text)) and (text[0] != "[" or _address(text[1:-1]) is not None)
+    return bool(re.fullmatch(_NAME, text)) and (text[0] != "[" or _address(text[1:-1]) is not None)
 
 
 def _check_port(text: str) -> str | None:
@@ -334,7 +335,7 @@ def _check_scheme(text: str) -> str | None:
 
 def _check_prefix(text: str) -> str | None:
     prefix = text.removesuffix("/")
-    return prefix if text and _PREFIX.fullmatch(prefix) else None
+    return prefix if text and re.fullmatch(_PREFIX, prefix) else None
 
 
 _FLAG_HEADERS = frozenset({"x-forwarded-ssl", "x-forwarded-https", "x-https"})
