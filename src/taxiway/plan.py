@@ -169,7 +169,7 @@ def _told(facts: AppFacts, settings: Settings) -> Iterator[_Choice]:
     peers = [choice for choice in told if choice.origin.startswith(PEERS)]
     yield from (choice for choice in told if choice not in peers)
     if facts.gunicorn_app and facts.requires("gunicorn"):
-        yield _Choice(app=import_string(facts.gunicorn_app), origin="wsgi_app in gunicorn.conf.py")
+        yield _Choice(app=import_string(facts.gunicorn_app), origin=f"wsgi_app in {facts.gunicorn_file}")
     yield from peers[1:] + peers[:1] if peers and peers[0].app == settings.app else peers
 
 

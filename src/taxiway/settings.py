@@ -26,7 +26,7 @@ RESERVED = frozenset(
 )
 # Tables below [tool.taxiway]: of settings, where a setting's key says so; the others are read by modules of their own.
 # How the names of other builders begin.
-PEERS = ("APP_", "WARPDRIVE_")
+PEERS = ("APP_", "WARPDRIVE_", "MOD_WSGI_")
 TYPED = ("--server", "TAXIWAY_SERVER")  # origins of a server that the project itself doesn't ask for
 TABLES = frozenset({"audit", "env", "processes", "proxy", "servers"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -68,6 +68,7 @@ class Settings(NamedTuple):
     app: str | None
     app_file: str | None
     app_script: str | None
+    app_config: str | None
     app_home: str
     server: str | None
     server_args: str
@@ -232,7 +233,7 @@ SETTINGS = (
         Kind("an import string, package.module:name", import_string),
         None,
         "The WSGI callable: package.module:name, or package.module:factory() for one that makes it. Default: found.",
-        peers=("APP_MODULE", "WARPDRIVE_WSGI_MODULE_NAME"),
+        peers=("APP_MODULE", "WARPDRIVE_WSGI_MODULE_NAME", "MOD_WSGI_ENTRY_POINT"),
     ),
     Setting(
         "app-file",
@@ -247,6 +248,13 @@ SETTINGS = (
         None,
         "A script, such as app.sh, to start instead of an import string; it has to listen on PORT by itself.",
         peers=("APP_SCRIPT", "WARPDRIVE_SHELL_FILE"),
+    ),
+    Setting(
+        "app-config",
+        TEXT,
+        None,
+        "gunicorn's configuration file, relative to the application's directory. Default: gunicorn.conf.py, if it is there.",
+        peers=("APP_CONFIG",),
     ),
     Setting(
         "app-home",

@@ -24,6 +24,9 @@ _URL, _ROOT = "WARPDRIVE_WSGI_STATIC_URL", "WARPDRIVE_WSGI_STATIC_ROOT"
 _MODES = {"shell": (_SHELL, "app.sh"), "python": (_PYTHON, "app.py"), "wsgi": (_MODULE, "wsgi")}
 
 
+_ENTRY_POINT, _CALLABLE, _TYPE = "MOD_WSGI_ENTRY_POINT", "MOD_WSGI_CALLABLE_OBJECT", "MOD_WSGI_APPLICATION_TYPE"
+
+
 def translate(environ: Mapping[str, str], source: str, servers: tuple[str, ...]) -> dict[str, str]:
     """Return the environment with warpdrive's choices as settings know them.
 
@@ -38,7 +41,7 @@ def translate(environ: Mapping[str, str], source: str, servers: tuple[str, ...])
     Raises:
         BadSettingError: There is no such mode.
     """
-    result = {**environ, **_written(source)}
+    result = {**environ, **_written(source), **_mod_wsgi(environ)}
     for name in (*_FILES.values(), _SHELL, _PYTHON, _MODULE, _NAME, _URL, _ROOT):
         if name in result:
             result[name] = setting_value(result, name)
@@ -81,6 +84,23 @@ def for_hook(name: str, environ: Mapping[str, str], source: str) -> dict[str, st
         "WARPDRIVE_BUILD_SYSTEM": "docker" if environ.get("STI_SCRIPTS_PATH") else "local",
         "WARPDRIVE_HTTP_PORT": environ.get("PORT", ""),
     }
+
+
+def _mod_wsgi(environ: Mapping[str, str]) -> dict[str, str]:
+    """Read what MOD_WSGI_ENTRY_POINT names, a module, a file with a program, or one of PasteDeploy, as an import string.
+
+    Raises:
+        BadSettingError: It is something else, that can't be imported.
+    """
+    found, name, kind = (setting_value(environ, variable) for variable in (_ENTRY_POINT, _CALLABLE, _TYPE))
+    if not found or found.endswith(".ini"):
+        return {}
+    if kind in {"static", "paste"}:
+        expected = "a module, a .py or .wsgi file, or PasteDeploy's .ini file"
+        raise BadSettingError(_ENTRY_POINT, found, f"the variable {_ENTRY_POINT}", expected)
+    if not found.endswith(".wsgi"):
+        found = found.removeprefix("./").removesuffix(".py").replace("/", ".")
+    return {_ENTRY_POINT: f"{found}:{name or 'application'}"}
 
 
 def _written(source: str) -> dict[str, str]:

@@ -73,6 +73,12 @@ def plan(top: Path, environ: Mapping[str, str] | None = None) -> BuildPlan:
             "site.wsgi:application",
             "WSGI_APPLICATION in site/settings.py",
         ),
+        (
+            DJANGO | {"deploy/web.py": "wsgi_app = 'web:app'\n", "requirements.txt": "gunicorn\n"},
+            {"APP_CONFIG": "deploy/web.py"},
+            "web:app",
+            "wsgi_app in deploy/web.py",
+        ),
     ],
 )
 def test_app(tree: Tree, files: dict[str, str], environ: dict[str, str], app: str, origin: str) -> None:

@@ -300,7 +300,6 @@ def test_load(name: str) -> None:
     server = servers.load(name)
     assert (None if name in PROGRAMS else {"uwsgi": "pyuwsgi"}.get(name, name)) == server.PACKAGE
     assert set(server.INTERFACES) <= set(servers.DEFAULTS)
-    assert isinstance(server.SERVES_STATIC, bool)
 
 
 @pytest.mark.parametrize("interface", servers.DEFAULTS)

@@ -23,6 +23,7 @@ def test_defaults() -> None:
         app=None,
         app_file=None,
         app_script=None,
+        app_config=None,
         app_home=".",
         server=None,
         server_args="",

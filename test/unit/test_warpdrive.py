@@ -43,6 +43,14 @@ SERVERS = ("mod_wsgi", "gunicorn")
         ),
         ({}, {"WARPDRIVE_WSGI_STATIC_URL": "/files/"}, {"WARPDRIVE_WSGI_STATIC_URL": None}),
         ({"x.sh": ""}, {"WARPDRIVE_DEPLOY_MODE": "django", "WARPDRIVE_SHELL_FILE": "x.sh"}, {"WARPDRIVE_SHELL_FILE": None}),
+        ({}, {"MOD_WSGI_ENTRY_POINT": "a.b"}, {"MOD_WSGI_ENTRY_POINT": "a.b:application"}),
+        (
+            {},
+            {"MOD_WSGI_ENTRY_POINT": "a/b.py", "MOD_WSGI_CALLABLE_OBJECT": "c", "MOD_WSGI_APPLICATION_TYPE": "script"},
+            {"MOD_WSGI_ENTRY_POINT": "a.b:c"},
+        ),
+        ({}, {"MOD_WSGI_ENTRY_POINT": "web/x.wsgi"}, {"MOD_WSGI_ENTRY_POINT": "web/x.wsgi:application"}),
+        ({}, {"MOD_WSGI_ENTRY_POINT": "production.ini"}, {}),
         # By itself it takes what is there.
         (
             {"site/x.sh": "", "site/m/n.py": ""},
@@ -84,3 +92,13 @@ def test_what_a_hook_is_told(name: str, environ: dict[str, str], expected: tuple
     told = warpdrive.for_hook(name, {**environ, "VIRTUAL_ENV": "/env", "PORT": "9000"}, "/source")
     assert (told["WARPDRIVE_PHASE"], told["WARPDRIVE_ACTION"], told["WARPDRIVE_BUILD_SYSTEM"]) == expected
     assert (told["WARPDRIVE_APP_ROOT"], told["WARPDRIVE_SRC_ROOT"], told["WARPDRIVE_HTTP_PORT"]) == ("/env", "/source", "9000")
+
+
+@pytest.mark.parametrize("kind", ["static", "paste"])
+def test_what_cannot_be_started(tree: Tree, kind: str) -> None:
+    environ = {"MOD_WSGI_ENTRY_POINT": "files", "MOD_WSGI_APPLICATION_TYPE": kind}
+    with pytest.raises(BadSettingError) as caught:
+        warpdrive.translate(environ, str(tree({})), SERVERS)
+    assert str(caught.value).splitlines()[1] == (
+        "Found 'files' in the variable MOD_WSGI_ENTRY_POINT; expected a module, a .py or .wsgi file, or PasteDeploy's .ini file."
+    )

@@ -32,7 +32,8 @@ class AppFacts:
     """Names at the top of the application's directory, for messages."""
     dependencies: Dependencies | None
     gunicorn_app: str | None
-    """`wsgi_app` of gunicorn.conf.py."""
+    """`wsgi_app` of gunicorn's configuration file."""
+    gunicorn_file: str
     processes: tuple[ProcessType, ...]
     told_script: Candidate | None
     """The script that the setting `app-script` names, if it is there."""
@@ -107,7 +108,8 @@ def look(source: Path, settings: Settings) -> AppFacts:
         directories = sorted(p.name for p in source.iterdir() if p.is_dir() and not p.name.startswith("."))
         raise NoAppHomeError(settings.app_home, settings.origin("app_home"), directories)
     processes = procfile.look(source, *read_project(source))
-    gunicorn_app = declared.gunicorn_app(source / "gunicorn.conf.py")
+    gunicorn_file = home / settings.app_config if settings.app_config else source / declared.GUNICORN
+    gunicorn_app = declared.gunicorn_app(gunicorn_file)
     seen = _Seen.of(home, [import_string(app) for app in (settings.app, gunicorn_app) if app])
     is_told = settings.app or settings.app_file or settings.app_script or procfile.find(processes, procfile.WEB)
     if settings.origin("app_home") == "default" and not is_told and not seen.likeliest:
@@ -126,6 +128,7 @@ def look(source: Path, settings: Settings) -> AppFacts:
         top=tuple(sorted(p.name + "/" * p.is_dir() for p in home.iterdir() if not p.name.startswith("."))),
         dependencies=dependencies,
         gunicorn_app=gunicorn_app,
+        gunicorn_file=settings.app_config or declared.GUNICORN,
         processes=processes,
         told_script=declared.script(home, settings.app_script) if settings.app_script else None,
         told_file=declared.program(home, settings.app_file) if settings.app_file else None,

@@ -11,6 +11,7 @@ from taxiway.detect.modules import Module
 from taxiway.launch_plan import COMMAND, PYTHON, SHELL, WSGI
 
 SCRIPT = "app.sh"
+GUNICORN = "gunicorn.conf.py"
 _DEPLOYED = ("production.ini", "deploy.ini", "development.ini")  # the last is all that many projects have
 
 

@@ -92,8 +92,6 @@ class Server(Protocol):
     REQUIRES: tuple[str, ...]
     """The distributions that it needs, and the builder image has wheels of."""
     INTERFACES: tuple[str, ...]
-    SERVES_STATIC: bool
-    """Whether the server serves static files itself; elsewhere middleware in front of the application does."""
 
     def command(self, launch: Launch) -> Command:
         """Write the command line; a pure function."""

@@ -9,7 +9,6 @@ from taxiway.servers import Command, Launch
 PACKAGE: str | None = None
 REQUIRES: tuple[str, ...] = ()
 INTERFACES = (COMMAND,)
-SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:

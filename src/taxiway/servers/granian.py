@@ -14,7 +14,6 @@ from taxiway.settings import TEXT_LOG
 PACKAGE = "granian"
 REQUIRES: tuple[str, ...] = ("click",)
 INTERFACES = (ASGI,)
-SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:

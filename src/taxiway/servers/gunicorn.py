@@ -15,7 +15,6 @@ from taxiway.settings import TEXT_LOG, variable
 PACKAGE = "gunicorn"
 REQUIRES: tuple[str, ...] = ()
 INTERFACES = (WSGI, ASGI)
-SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:
@@ -77,7 +76,7 @@ def has_asgi_worker(version: str) -> bool:
 
 def _config_file(launch: Launch, own: Sequence[str]) -> str | None:
     """Return the configuration to read: as told, or gunicorn.conf.py in the application's directory or the source's top."""
-    told = variable(launch.environ, "APP_CONFIG") or None
+    told = launch.settings.app_config
     for word, following in zip(own, (*own[1:], ""), strict=False):
         if word in {"-c", "--config"}:
             told = following

@@ -11,7 +11,6 @@ from taxiway.settings import TEXT_LOG
 PACKAGE = "hypercorn"
 REQUIRES: tuple[str, ...] = ("h11", "h2", "hpack", "hyperframe", "priority", "wsproto")
 INTERFACES = (ASGI,)
-SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:

@@ -15,7 +15,6 @@ from taxiway.settings import NATIVE, TEXT_LOG, variable
 PACKAGE = "mod_wsgi"
 REQUIRES: tuple[str, ...] = ()
 INTERFACES = (WSGI,)
-SERVES_STATIC = True
 
 # warpdrive's variables MOD_WSGI_NAME, each for the option --name.
 _VALUES = (

@@ -7,7 +7,6 @@ from taxiway.servers import Command, Launch
 PACKAGE: str | None = None
 REQUIRES: tuple[str, ...] = ()
 INTERFACES = (PYTHON,)
-SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:

@@ -11,7 +11,6 @@ from taxiway.settings import TEXT_LOG
 PACKAGE = "uvicorn"
 REQUIRES: tuple[str, ...] = ("click", "h11", "wsproto")  # it has no WebSockets of its own
 INTERFACES = (ASGI,)
-SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:

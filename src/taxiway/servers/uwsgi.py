@@ -16,7 +16,6 @@ PACKAGE = "pyuwsgi"
 ALSO = "uWSGI"  # the same program, from source
 REQUIRES: tuple[str, ...] = ()
 INTERFACES = (WSGI,)
-SERVES_STATIC = False
 
 _BACKLOG = 1024
 _PATIENCE_S = 12  # the middleware answers 504 before

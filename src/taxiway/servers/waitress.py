@@ -10,7 +10,6 @@ from taxiway.servers import Command, Launch, options
 PACKAGE = "waitress"
 REQUIRES: tuple[str, ...] = ()
 INTERFACES = (WSGI,)
-SERVES_STATIC = False
 
 
 def command(launch: Launch) -> Command:
