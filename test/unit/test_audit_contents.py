@@ -51,6 +51,20 @@ def package(name: str, version: str, content: str = "x = 1\n", requires: str = "
     ]
 
 
+BILL = "/usr/share/taxiway/sbom.cdx.json"
+DPKG = [
+    file(
+        "var/lib/dpkg/status", "Package: sed\nStatus: install ok installed\nVersion: 4.9\n\nPackage: awk\nStatus: deinstall ok\n"
+    )
+]
+
+
+def bill(*urls: str) -> list[Row]:
+    """A bill of materials with these package URLs."""
+    parts = [{"purl": f"pkg:{url}", "name": url.split("/")[-1].split("@")[0], "version": url.split("@")[1]} for url in urls]
+    return [file(f"{SOURCE}/x.cdx.json", json.dumps({"components": parts}))]
+
+
 def without(*names: str) -> dict[str, Any]:
     return {"Labels": {name: value for name, value in LABELS.items() if name not in names}}
 
@@ -133,6 +147,14 @@ CASES: list[Case] = [
         [f"config.Labels.{OCI}source"],
         [],
         {"Labels": LABELS | {"io.openshift.build.commit.id": "x"}},
+    ),
+    (
+        "M3",
+        [[file("opt/app-root/.taxiway/launch.json")]],  # an application: the label is of what it was built on
+        {"Labels": without(f"{OCI}source")["Labels"] | {"io.taxiway.revision": "x"}},
+        [f"config.Labels.{OCI}source"],
+        [],
+        {"Labels": without(f"{OCI}source")["Labels"] | {"io.taxiway.revision": "x"}},
     ),
     ("M4", [[directory("licenses")]], {}, ["/licenses"], [[file("licenses/LICENSE", "x")]], {}),
     ("M5", [[file(f"f{n}")] for n in range(41)], {}, ["manifest.layers"], [[file(f"f{n}")] for n in range(40)], {}),
@@ -231,6 +253,18 @@ CASES: list[Case] = [
         [[file("srv/requirements.txt", "flask>=3\n"), file("srv/uv.lock", "x")]],
         {"WorkingDir": "/srv"},
     ),
+]
+CASES += [
+    ("C6", [package("web", "1")], {}, [BILL], [bill("pypi/web@1"), package("Web", "1")], {}),
+    (
+        "C6",
+        [bill("pypi/web@1"), package("web", "2")],
+        {},
+        [f"/{SOURCE}/x.cdx.json"],
+        [bill("pypi/web@1", "deb/debian/sed@4.9"), DPKG],
+        {},
+    ),
+    ("C6", [bill("pypi/web@1"), DPKG], {}, [f"/{SOURCE}/x.cdx.json"], [bill(), [file("a.cdx.json", "[[]")]], {}),
 ]
 
 

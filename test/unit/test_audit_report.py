@@ -50,6 +50,8 @@ def made(*found: Finding, **fields: Any) -> Report:
 def test_profiles() -> None:
     """Each rule is in taxiway's or one of its own; severities differ where a profile says so."""
     assert {rule.id for rule in profiles.choose(ALL, "taxiway")} == set(BY_ID) - {"M7"}
+    for profile in profiles.PROFILES:
+        assert {rule.id for rule in profiles.choose(ALL, profile)} <= set(BY_ID) - ({"M7"} if profile != "cis" else set())
     assert {rule.id for rule in profiles.choose(ALL, "kubernetes-restricted")} >= {"U1", "M6", "R2"}
     chosen = {rule.id: rule.severity for rule in profiles.choose(RULES, "openshift")}
     assert (chosen["M1"], BY_ID["M1"].severity) == ("warning", "note")

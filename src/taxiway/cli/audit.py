@@ -105,7 +105,8 @@ def command(  # noqa: PLR0917
         verdicts = _run(Containers(engines.find((engine,) if engine else engines.ENGINES), image, options), found)
         more, unchecked = running.findings(verdicts, chosen)
         findings += more
-        rules += chosen
+        told = {verdict.rule for verdict in verdicts}  # a builder image runs no server, an application is no builder
+        rules += [rule for rule in chosen if rule.id in told]
     left, waived = waivers.apply(findings, table.waivers, datetime.now(tz=UTC).date(), rules)
     result = Report(
         image=image,

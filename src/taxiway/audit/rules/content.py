@@ -1,12 +1,14 @@
 """Rules C: what is in the image, and whether it is what was installed."""
 
 import base64
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
 from posixpath import dirname, normpath
 
 from packaging.requirements import InvalidRequirement
+from packaging.utils import canonicalize_name
 
 from taxiway.audit.image import Digests, Image, Probe
 from taxiway.audit.rules.rule import Hit, Rule
@@ -15,6 +17,8 @@ from taxiway.dependencies import check, records
 from taxiway.dependencies.formats.common import Selection
 from taxiway.dependencies.formats.requirements_txt import logical_lines, parse_line
 from taxiway.dependencies.pins import Pin
+from taxiway.dependencies.system import stanzas
+from taxiway.sbom.store import IMAGE as IMAGE_BILL
 
 _BUILD_TOOL = re.compile(
     r"(?:[a-z0-9_]+-linux-(?:gnu|musl)\w*-)?(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|cpp|ld|ld\.bfd|as|rustc|cargo|go)(?:-[0-9.]+)?"
@@ -27,6 +31,7 @@ _CACHES = re.compile(
 )
 _METADATA = re.compile(r"(.*/(python[\d.]+)/site-packages)/([^/]+)\.dist-info/(RECORD|METADATA)")
 _METADATA_BYTES = 8 << 20
+_BILL_BYTES = 32 << 20
 _ELSEWHERE = ("/usr/bin/", "/usr/sbin/", "/usr/share/", "/usr/libexec/", "/usr/include/", "/var/", "/etc/", "/boot/")
 """The distribution's; nothing there is in a RECORD."""
 _LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "pdm.lock")
@@ -40,6 +45,37 @@ def _may_be_recorded(entry: Entry) -> bool:
     return not entry.path.startswith(_ELSEWHERE) and ("/site-packages/" in entry.path or not entry.path.startswith("/usr/lib"))
 
 
+Component = tuple[str, str, str]
+"""Where it comes from, name, version: of a distribution or a Debian package."""
+_TYPES = ("pypi", "deb")
+
+
+def _bill_bytes(entry: Entry) -> int:
+    is_bill = entry.path.endswith(".cdx.json") and "/site-packages/" not in entry.path  # those are of a wheel's contents
+    return _BILL_BYTES if is_bill else 0
+
+
+def _components(_: Entry, data: bytes) -> frozenset[Component]:
+    """Read a bill of materials (CycloneDX as JSON); what can't be read has no components."""
+    try:
+        parts = json.loads(data)["components"]
+        rows = [(str(part.get("purl", "")), str(part["name"]), str(part.get("version", ""))) for part in parts]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return frozenset()
+    return frozenset(
+        (kind, canonicalize_name(name) if kind == "pypi" else name, version)
+        for url, name, version in rows
+        for kind in _TYPES
+        if url.startswith(f"pkg:{kind}/")
+    )
+
+
+def _packages(_: Entry, data: bytes) -> frozenset[Component]:
+    return frozenset(("deb", fields["Package"], fields["Version"]) for fields in stanzas(data.decode(errors="replace")))
+
+
+BILLS: Probe[frozenset[Component]] = Probe(_bill_bytes, _components)
+DPKG: Probe[frozenset[Component]] = Probe(lambda e: _BILL_BYTES if e.path.endswith("/lib/dpkg/status") else 0, _packages)
 METADATA: Probe[bytes] = Probe(lambda entry: _METADATA_BYTES if _is_of_metadata(entry) else 0, lambda _, data: data)
 REQUIREMENTS: Probe[bytes] = Probe(lambda e: 1 << 20 if e.path.endswith("/requirements.txt") else 0, lambda _, data: data)
 DIGESTS = Digests("sha256", _may_be_recorded)
@@ -168,6 +204,26 @@ def _pinned(image: Image) -> Iterator[Hit]:
             )
 
 
+def _bill(image: Image) -> Iterator[Hit]:
+    listed: set[Component] = set()
+    bills = [entry for entry in image.tree.values() if image.fact(BILLS, entry) is not None]
+    if not bills:
+        yield Hit("there is none", path=IMAGE_BILL)
+        return
+    for entry in bills:
+        found = image.fact(BILLS, entry)
+        listed |= found or frozenset()
+    installed = set(image.read(DPKG, "/var/lib/dpkg/status") or ())
+    for path, entry in image.tree.items():
+        match = _METADATA.fullmatch(path)
+        if match and match[4] == "METADATA":
+            name, metadata = check.parse((image.fact(METADATA, entry) or b"").decode(errors="replace"))
+            installed.add(("pypi", name, metadata.version))
+    if missing := sorted(installed - listed):
+        some = ", ".join(f"{name} {version}" for _, name, version in missing[:5])
+        yield Hit(f"it lacks {len(missing)} of {len(installed)} that are installed, such as {some}", bills[-1])
+
+
 RULES = (
     Rule(
         id="C1",
@@ -197,5 +253,15 @@ RULES = (
         fix="taxiway lock, and commit the result",
         check=_pinned,
         probes=(REQUIREMENTS,),
+    ),
+    Rule(
+        id="C6",
+        title="A bill of materials has all that is installed",
+        severity="warning",
+        source="SLSA and the CRA ask for one; a list with gaps hides what has to be updated",
+        profiles=frozenset({"taxiway"}),
+        fix="build with taxiway's builder image, or derive from its images with apt and taxiway's assemble: docs/sbom.md",
+        check=_bill,
+        probes=(BILLS, DPKG, METADATA),
     ),
 )

@@ -26,6 +26,9 @@ _OCI_LABELS: dict[str, tuple[str, ...]] = {
     "base.name": (),
     "base.digest": (),
 }
+_OWN_REVISION = "io.taxiway.revision"
+"""Of taxiway's own images. An application's has the label too, but from what it is built on."""
+_APPLICATION = "/opt/app-root/.taxiway/launch.json"
 _MOST_LAYERS = 40
 """Of Red Hat's container certification (preflight, LayerCountAcceptable)."""
 _FIRST_FREE_PORT = 1024
@@ -51,6 +54,8 @@ def _labels(image: Image) -> Iterator[Hit]:
 
 def _oci_labels(image: Image) -> Iterator[Hit]:
     known = {**image.annotations, **image.config.labels}
+    if known.get(_OWN_REVISION) and _APPLICATION not in image.tree:
+        known[f"{_OCI}source"] = known[_OWN_REVISION]
     for label, others in _OCI_LABELS.items():
         name = f"{_OCI}{label}"
         if not any(known.get(one) for one in (name, *others)):
@@ -125,7 +130,7 @@ RULES = (
         severity="note",
         source="OCI image specification, annotations.md",
         profiles=frozenset({"taxiway"}),
-        fix="LABEL org.opencontainers.image.source=... and the others; taxiway image and s2i know them",
+        fix="LABEL org.opencontainers.image.source=... and the others, or --label at the build; s2i tells the source by itself",
         check=_oci_labels,
     ),
     Rule(
