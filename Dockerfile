@@ -53,7 +53,7 @@ RUN set -eux; \
 
 # From here on everything is installed from these wheels, without an index. /layers holds what the final images copy: `common` for
 # both, `builder` for one. pip's --root puts files there whose own paths start at /opt.
-COPY scripts/image/make-layers scripts/image/generate_container_user /scripts/
+COPY scripts/image/make-layers scripts/image/true-records scripts/image/generate_container_user /scripts/
 RUN /scripts/make-layers
 
 

@@ -107,7 +107,7 @@ build() {
   local image="localhost/${IMAGE_PREFIX}-${target}:${SUITE}"
   # No bridge network, so the host's is the only one with a way out.
   [[ "${ENGINE_PUBLISH:?}" == yes ]] || options+=(--network=host)
-  local hash found version digest
+  local hash found version digest revision
   hash="$(inputs_hash "${context}" "${base}" "${target}" "${python}")"
   found="$(label_of "${image}")"
   if [[ "${found}" == "${hash}" ]]; then
@@ -115,10 +115,13 @@ build() {
   else
     version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "${context}/src/taxiway/__init__.py")"
     digest="$("${ENGINE}" image inspect --format '{{ .Digest }}' "${base}" 2>/dev/null || true)"
+    # Not OCI's own label: an application's image would have it too, as if it were the application's. Without Git there is none.
+    revision="$(git -C "${ROOT}" rev-parse HEAD 2>/dev/null || true)"
     step "build ${image}" "${ENGINE}" build --target "${target}" --tag "${image}" \
       --build-arg "BASE_IMAGE=${base}" --build-arg "PYTHON_VERSION=${python}" --build-arg "VERSION=${version}" \
       --build-arg "BASE_DIGEST=${digest}" --build-arg "INPUTS=${hash}" \
-      --label "${LABEL}=${hash}" "${options[@]}" "${context}"
+      --label "${LABEL}=${hash}" --label "io.taxiway.revision=${revision}" --label "org.opencontainers.image.base.name=${base}" \
+      --label "org.opencontainers.image.base.digest=${digest}" "${options[@]}" "${context}"
   fi
   if [[ "${SUITE}" == trixie ]]; then
     "${ENGINE}" tag "${image}" "localhost/${IMAGE_PREFIX}-${target}:latest"
