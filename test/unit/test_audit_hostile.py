@@ -241,3 +241,11 @@ def test_links_stay_in_the_image() -> None:
 def test_names_are_shown_harmlessly() -> None:
     """Control characters and bytes that aren't UTF-8 reach no terminal."""
     assert shown("/caf\u00e9\udce9\x1b[2J\n\u202e") == r"/café\udce9\x1b[2J\n\u202e"
+
+
+def test_members_of_nothing() -> None:
+    """Thousands of empty gzip members in a row take as little time as they should."""
+    archive = tar(oci_files([b""], pack=lambda layer: gzip.compress(layer) * 2000))
+    assert len(read(archive).tree) == 1
+    with pytest.raises(ImageTooLargeError, match="more than 1000 files"):
+        read(archive, limits=Limits(entries=1000))

@@ -183,6 +183,25 @@ def test_no_such_file() -> None:
     )
 
 
+def test_zstd() -> None:
+    """Layers in zstd are read, of several frames and with one that is to be skipped, as those with zstd:chunked have."""
+    zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+    def pack(layer: bytes) -> bytes:
+        parts: list[bytes] = [zstd.compress(layer[:700]), zstd.compress(layer[700:])]
+        return b"".join([*parts, b"\x50\x2a\x4d\x18", b"\4\0\0\0skip"])
+
+    assert summary(read(tar(oci_files(LAYERS, pack=pack)))) == EXPECTED
+    for bad, text in (
+        (lambda layer: pack(layer)[:-40], "in the middle"),
+        (lambda layer: pack(layer)[:50] + bytes(99), "is damaged"),
+    ):
+        with pytest.raises(BadImageError, match=text):
+            read(tar(oci_files(LAYERS, pack=bad)))
+    with pytest.raises(ImageTooLargeError, match="unpacks to more than 50 times its size"):
+        read(tar(oci_files([bytes(10**6)], pack=zstd.compress)), limits=Limits(ratio=50, free_bytes=10_000))
+
+
 def test_zstd_without_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a library for zstd, the message says how to do without."""
     for name in ("compression.zstd", "backports.zstd"):

@@ -142,7 +142,7 @@ def unpacked(chunks: Iterator[bytes], budget: Budget, what: str) -> Iterator[byt
     """
     first = next(chunks, b"")
     make = _decompressor(first, what)
-    pieces = _decompress(first, chunks, make, what) if make else _unchanged(first, chunks)
+    pieces = _decompress(first, chunks, make, budget, what) if make else _unchanged(first, chunks)
     total = 0
     for read, piece in pieces:
         total += len(piece)
@@ -161,7 +161,7 @@ def _unchanged(first: bytes, chunks: Iterator[bytes]) -> Iterator[tuple[int, byt
 
 
 def _decompress(
-    first: bytes, chunks: Iterator[bytes], make: Callable[[], _Decompressor], what: str
+    first: bytes, chunks: Iterator[bytes], make: Callable[[], _Decompressor], budget: Budget, what: str
 ) -> Iterator[tuple[int, bytes]]:
     """Yield pairs: bytes read so far, and a piece of what they hold."""
     read = 0
@@ -178,6 +178,7 @@ def _decompress(
                         yield read, piece
                     data = b""
                     if one.eof:
+                        budget.entry(0)  # there may be a member of a few bytes for each of nothing
                         data, one, fresh = one.unused_data, make(), True
     except (zlib.error, EOFError, ValueError) as error:
         raise BadImageError(what, f"its compression is damaged: {error}") from error
