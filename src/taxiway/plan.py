@@ -189,7 +189,7 @@ def _preferred(facts: AppFacts, settings: Settings) -> str:
     names = [settings.server] if settings.server in servers.NAMES else servers.NAMES
     packages = ((servers.load(name).PACKAGE, servers.load(name).INTERFACES) for name in names)
     speaks = {
-        i for package, interfaces in packages if package and (settings.server or facts.requires(package)) for i in interfaces
+        i for package, interfaces in packages if package and (settings.server or facts.asked_for(package)) for i in interfaces
     }
     if not settings.server and facts.requires(*_ASGI_SERVERS):
         speaks.add(ASGI)
@@ -255,8 +255,7 @@ def choose_server(
     if facts.requirements and (line := facts.requirements.find("daphne")):
         reason = f"default for {interface}: daphne in {line.origin} isn't one of taxiway's servers"
     for name in servers.NAMES:
-        lines = [facts.requirements.find(package) for package in servers.packages(name)] if facts.requirements else []
-        if not (line := next(filter(None, lines), None)):
+        if not (line := next(filter(None, map(facts.asked_for, servers.packages(name))), None)):
             continue
         if interface not in servers.load(name).INTERFACES:
             reason = f"default for {interface}: {name} in {line.origin} is for other applications"

@@ -16,6 +16,7 @@ from trees import Tree
 from taxiway import detect, environment, servers, warpdrive
 from taxiway.cli import build_environment
 from taxiway.configuration import read_project
+from taxiway.dependencies.pins import Pin, PinnedList
 from taxiway.errors import (
     NoAppFileError,
     NoEntryPointError,
@@ -469,3 +470,47 @@ def test_each_case_is_in_the_list() -> None:
 
 def test_each_stored_plan_has_its_application() -> None:
     assert sorted(path.stem for path in (HERE / "plans").glob("*.json")) == PLANNED
+
+
+ASGI_APP = "async def application(scope, receive, send): ...\n"
+QUART = "quart==0.23.1\n    # via -r requirements.in\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "server"),
+    [
+        ({"requirements.txt": f"hypercorn==0.18.0\n    # via quart\n{QUART}"}, "uvicorn"),
+        ({"requirements.txt": f"hypercorn==0.18.0 \\\n    --hash=sha256:{'0' * 64}\n    # via\n    #   quart\n"}, "uvicorn"),
+        ({"requirements.txt": f"hypercorn==0.18.0\n    # via\n    #   -r requirements.in\n    #   quart\n{QUART}"}, "hypercorn"),
+        ({"requirements.txt": f"hypercorn==0.18.0\n    # via web (pyproject.toml)\n{QUART}"}, "hypercorn"),
+        ({"requirements.txt": f"hypercorn==0.18.0\n{QUART}"}, "hypercorn"),  # nothing tells
+        ({"requirements.txt": f"hypercorn==0.18.0\n# by hand\n{QUART}"}, "hypercorn"),
+    ],
+)
+def test_a_server_that_others_bring(tree: Tree, files: dict[str, str], server: str) -> None:
+    """Quart needs hypercorn; who only asks for Quart hasn't chosen it."""
+    settings = resolve(environ={}, project={})
+    found = detect.look(tree({"asgi.py": ASGI_APP, **files}), settings)
+    assert choose_server("asgi:application", "ASGI", found, settings)[0] == server
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "brought"),
+    [
+        ("pyproject.toml", '[project]\ndependencies = ["quart[x]>=0.2"]\n', {"hypercorn", "h2"}),
+        ("pyproject.toml", '[project]\noptional-dependencies.web = ["Quart", "Hypercorn"]\n', {"h2"}),
+        ("pyproject.toml", '[dependency-groups]\nweb = [{include-group = "x"}, "hypercorn"]\n', {"quart", "h2"}),
+        (
+            "pyproject.toml",
+            '[tool.poetry.dependencies]\nquart = "*"\n[tool.poetry.group.w.dependencies]\nh2 = "*"\n',
+            {"hypercorn"},
+        ),
+        ("Pipfile", '[packages]\nquart = "*"\n[web]\nhypercorn = "*"\n[requires]\npython_version = "3"\n', {"h2"}),
+        ("pyproject.toml", "[tool.other]\nx = 1\n", set()),  # tells nothing
+        ("other.toml", "", set()),
+    ],
+)
+def test_what_others_bring(tree: Tree, name: str, text: str, brought: set[str]) -> None:
+    pins = tuple(Pin(name=each, requirement=each, file="x.lock", line=1) for each in ("quart", "hypercorn", "h2"))
+    pinned = PinnedList(format="x.lock", file="x.lock", pins=pins, complete=True, contents=())
+    assert detect.brought.look(tree({name: text}), pinned) == brought

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from packaging.utils import canonicalize_name
+
 from taxiway.configuration import read_project
 from taxiway.dependencies import formats, project
 from taxiway.dependencies.formats import Dependencies
-from taxiway.dependencies.pins import PinnedList
-from taxiway.detect import declared, django, entry_points, procfile
+from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.detect import brought, declared, django, entry_points, procfile
 from taxiway.detect.django import DjangoFacts
 from taxiway.detect.entry_points import Candidate, Found
 from taxiway.detect.modules import ASIDE, Modules
@@ -31,6 +33,8 @@ class AppFacts:
     top: tuple[str, ...]
     """Names at the top of the application's directory, for messages."""
     dependencies: Dependencies | None
+    brought: frozenset[str]
+    """Distributions that only others ask for, as far as the lock tells."""
     gunicorn_app: str | None
     """`wsgi_app` of gunicorn's configuration file."""
     gunicorn_file: str
@@ -57,6 +61,10 @@ class AppFacts:
     def requirements(self) -> PinnedList | None:
         """What is asked for."""
         return self.dependencies.pinned if self.dependencies else None
+
+    def asked_for(self, name: str) -> Pin | None:
+        """Return the line that asks for a distribution, unless that is there for others alone."""
+        return self.requirements.find(name) if self.requirements and canonicalize_name(name) not in self.brought else None
 
     def requires(self, *names: str) -> bool:
         """Tell whether the application asks for one of some distributions."""
@@ -127,6 +135,7 @@ def look(source: Path, settings: Settings) -> AppFacts:
         home=home.relative_to(source).as_posix(),
         top=tuple(sorted(p.name + "/" * p.is_dir() for p in home.iterdir() if not p.name.startswith("."))),
         dependencies=dependencies,
+        brought=brought.look(source, dependencies.pinned) if dependencies and dependencies.pinned else frozenset(),
         gunicorn_app=gunicorn_app,
         gunicorn_file=settings.app_config or declared.GUNICORN,
         processes=processes,
