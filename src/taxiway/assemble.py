@@ -33,6 +33,7 @@ from taxiway.errors import (
     TaxiwayError,
     WheelhouseError,
 )
+from taxiway.image import labels
 from taxiway.launch_plan import COMMAND, PROGRAMS, WSGI, LaunchPlan
 from taxiway.layout import ARTIFACTS, UPLOAD, Layout
 from taxiway.plan import BuildPlan, choose_server, decide
@@ -42,6 +43,7 @@ from taxiway.servers import options
 from taxiway.settings import Settings, resolve, variable
 
 _TEMPORARY = ("/tmp", "/var/tmp")  # noqa: S108  # what hooks and build back ends leave there is in the image too
+_GIVES_TO_ROOT = "taxiway image, or assemble-runtime,"
 _NAMED = 5  # of what is warned about: S2I reports a kilobyte of stderr, and the error comes last
 
 
@@ -75,6 +77,12 @@ def assemble(upload: Path, saved: Path, layout: Layout, environ: Mapping[str, st
     _write_materials(built.requirements, came_from, layout, environ)
     _clean_up(given, layout)
     _finish(built.launch, layout, is_touched=built.compiled_s is not None)
+    if upload == Path(UPLOAD):
+        launch = built.launch
+        given_labels = labels.labels(
+            Path(layout.source), came_from, immutable=launch.immutable, writable=launch.writable, on_builder=True
+        )
+        labels.write_for_s2i(given_labels)
 
 
 def build_in_place(layout: Layout, environ: Mapping[str, str], defaults: Mapping[str, tuple[str, str]]) -> LaunchPlan:
@@ -147,7 +155,11 @@ def _build(
         )
     inspection = _collect_static(plan, inspection, settings, layout, {**env, **stand_ins})
     return _Built(
-        _launch_plan(plan, inspection, layout, project, project_origin), compiled_s if is_touched else None, facts.requirements
+        _launch_plan(plan, inspection, layout, project, project_origin)._replace(
+            immutable=settings.immutable, writable=settings.writable
+        ),
+        compiled_s if is_touched else None,
+        facts.requirements,
     )
 
 
@@ -187,8 +199,9 @@ def assemble_dependencies(
             install.clear(layout)
             Path(layout.dependencies).unlink(missing_ok=True)
         console.step(f"The dependencies can't be installed ahead of the source: {str(error).splitlines()[0]}")
+    immutable = resolve_settings(environ, upload, warn=lambda _: None).immutable
     shutil.rmtree(upload, ignore_errors=True)
-    permissions.open_to_group(Path(layout.app_root))
+    _settle_rights(layout, immutable, ())
 
 
 def _install_ahead(layout: Layout, environ: Mapping[str, str], home: str, packages: Sequence[str]) -> None:
@@ -219,11 +232,23 @@ def assemble_in_image(environ: Mapping[str, str]) -> None:
     assemble(Path(UPLOAD), Path(ARTIFACTS), Layout.from_environ(environ), environ)
 
 
+def _settle_rights(layout: Layout, immutable: bool, writable: Sequence[str], *without: str) -> int:  # noqa: FBT001
+    if not immutable:
+        return permissions.open_to_group(Path(layout.app_root), *without)
+    return permissions.close(Path(layout.app_root), [os.path.join(layout.source, name) for name in writable], *without)
+
+
 def _finish(launch: LaunchPlan, layout: Layout, *, is_touched: bool) -> None:
     """Write the launch plan last of all, as the next build asks what changed after it."""
-    with console.step("Opening the files to group 0") as step:
-        changed = permissions.open_to_group(Path(layout.app_root), *[layout.packages] * (not is_touched))
+    for name in launch.writable:
+        Path(layout.source, name).mkdir(parents=True, exist_ok=True)
+    with console.step("Closing the files to group 0" if launch.immutable else "Opening the files to group 0") as step:
+        changed = _settle_rights(layout, launch.immutable, launch.writable, *[layout.packages] * (not is_touched))
         step.result = f"{changed} changed"
+    if launch.immutable:
+        os.umask(0o022)
+        if os.geteuid() != 0:
+            console.detail(f"immutable: they belong to user {os.geteuid()} until {_GIVES_TO_ROOT} gives them to root")
     launch_plan.write(launch, layout.launch_plan)
     console.step(f"Built. It will start {launch.app} under {launch.server} {launch.servers.get(launch.server, '')}".rstrip())
 

@@ -123,6 +123,8 @@ def for_application(environ: Mapping[str, str], layout: Layout, home: str) -> di
         runtime_path(),
     ]
     result["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(places))
+    if not os.access(layout.source, os.W_OK):  # Python would try at each import that has no bytecode
+        result.setdefault("PYTHONDONTWRITEBYTECODE", "1")
     if layout.local:
         result.setdefault("PYTHONPYCACHEPREFIX", layout.bytecode)
         result.pop("PYTHONDONTWRITEBYTECODE", None)  # who set it wants none in the source; without any, each start compiles anew

@@ -570,6 +570,19 @@ class NothingInstalledError(TaxiwayError):
         )
 
 
+class NotRootError(TaxiwayError):
+    """Files are to be given to root by another user."""
+
+    code = "not-root"
+    exit_status = 8
+
+    def __init__(self, uid: int) -> None:
+        super().__init__(
+            f"Only root can give the application's files to another user than the running one; this is user {uid}.\n\n"
+            "In a Dockerfile: USER 0 before the line, and USER 1001 after it."
+        )
+
+
 class NoPythonError(TaxiwayError):
     """There is no interpreter of the version that is to be locked for."""
 

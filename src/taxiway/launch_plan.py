@@ -51,6 +51,10 @@ class LaunchPlan(NamedTuple):
     """Memory of a process that has imported the application; None where that couldn't be measured."""
     free_threaded: bool = False
     """Whether the application's Python runs threads at the same time."""
+    immutable: bool = False
+    """Whether nothing below `APP_ROOT` may be written in a container, but for `writable`."""
+    writable: tuple[str, ...] = ()
+    """Relative to the source."""
 
     def to_json(self) -> str:
         """Write the plan as JSON."""
@@ -81,6 +85,7 @@ def read(path: str) -> LaunchPlan:
         data["static"] = tuple((url, directory) for url, directory in data["static"])
         data["passed_over"] = tuple(data["passed_over"])
         data["processes"] = tuple((name, line) for name, line in data["processes"])
+        data["writable"] = tuple(data.get("writable", ()))
         return LaunchPlan(**data)
     except FileNotFoundError:
         raise NoLaunchPlanError(path) from None

@@ -11,6 +11,8 @@ from typing import NamedTuple
 APP_ROOT = "/opt/app-root"  # the name that s2i-python-container's users and derived images rely on
 S2I_DESTINATION = "/tmp"  # noqa: S108  # where S2I puts `src` and `artifacts` unless a label says otherwise
 UPLOAD = f"{S2I_DESTINATION}/src"
+CREDENTIALS = "/etc/taxiway/credentials"
+"""In the builder image: where a build's credentials are mounted."""
 ARTIFACTS = f"{S2I_DESTINATION}/artifacts"
 STATE = ".taxiway"  # what taxiway writes about a build, below the application's root
 

@@ -22,6 +22,9 @@ RESERVED = frozenset(
         "TAXIWAY_PROXY",
         "TAXIWAY_CACHE",
         "TAXIWAY_STATIC_ROOT",
+        "TAXIWAY_SOURCE_URL",
+        "TAXIWAY_SOURCE_COMMIT",
+        "TAXIWAY_SOURCE_REFERENCE",
     }
 )
 # Tables below [tool.taxiway]: of settings, where a setting's key says so; the others are read by modules of their own.
@@ -83,6 +86,8 @@ class Settings(NamedTuple):
     static: tuple[str, ...]
     collectstatic: bool
     keep_git: bool
+    immutable: bool
+    writable: tuple[str, ...]
     dependencies: tuple[str, ...]
     extras: tuple[str, ...]
     groups: tuple[str, ...]
@@ -160,6 +165,13 @@ def _packages(value: object) -> tuple[str, ...]:
     words = _words(value)
     # Debian Policy, 5.6.1: these stand in a command of a Dockerfile.
     if not all(word[0].isalnum() and set(word) <= set("abcdefghijklmnopqrstuvwxyz0123456789+-.") for word in words):
+        raise ValueError
+    return words
+
+
+def _directories(value: object) -> tuple[str, ...]:
+    words = tuple(word.strip("/") if not word.startswith("/") else "" for word in _words(value))
+    if not all(part not in {"", ".", ".."} for word in words for part in word.split("/")):
         raise ValueError
     return words
 
@@ -337,6 +349,18 @@ SETTINGS = (
         peers=("!DISABLE_COLLECTSTATIC",),
     ),
     Setting("keep-git", FLAG, False, "Whether the image keeps the source's .git directory."),  # noqa: FBT003
+    Setting(
+        "immutable",
+        FLAG,
+        False,  # noqa: FBT003
+        "Whether code and dependencies can't be changed in a container, whichever user it runs as.",
+    ),
+    Setting(
+        "writable",
+        Kind("directories in the source", _directories),
+        (),
+        "Directories that the application writes to although it is immutable, relative to the source; made if they aren't there.",
+    ),
     Setting(
         "dependencies",
         WORDS,

@@ -66,6 +66,11 @@ def start(
         os.umask(0o002)  # files must be usable by group 0: the next start may have another UID
     plan = launch_plan.read(layout.launch_plan)
     if not dry_run:
+        if plan.immutable and os.stat(layout.source).st_uid == os.geteuid():
+            console.warn(
+                f"The application is to be immutable, but its files belong to user {os.geteuid()}, as who it runs. "
+                "Only root can give them away: `taxiway image` does that, and s2i with --runtime-image."
+            )
         _claim_writable(environ)
     launch = look(plan, options, environ, layout)
     command, env = prepare(launch)

@@ -7,6 +7,7 @@ SERVERS = tuple((name, interface) for interface in (WSGI, ASGI) for name in serv
 # What is checked, by the words that the table has for it; test_servers.py has a function for each.
 COLUMNS = (
     "any user ID, read-only root",
+    "immutable",
     "PORT, IPv4 and IPv6",
     "static file",
     "64 MB upload",

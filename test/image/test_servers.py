@@ -44,9 +44,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
             lines = [
                 f"FROM {harness.BUILDER}",
                 "COPY --chown=1001:0 . /tmp/src",
-                "RUN PIP_NO_INDEX=1 PIP_FIND_LINKS=/opt/taxiway/wheelhouse /usr/libexec/s2i/assemble",
+                "RUN PIP_NO_INDEX=1 PIP_FIND_LINKS=/opt/taxiway/wheelhouse TAXIWAY_IMMUTABLE=1 /usr/libexec/s2i/assemble",
                 f"FROM {harness.RUNTIME}",
-                "COPY --from=0 /opt/app-root /opt/app-root",
+                "COPY --from=0 --chown=0:0 /opt/app-root /opt/app-root",
+                "USER 0",
+                "RUN taxiway assemble-runtime --in-place",
+                "USER 1001",
             ]
             harness.podman_build("\n".join(lines), built[interface], source)
         return built[interface]
@@ -82,6 +85,13 @@ def test_serves(server: str, interface: str, image: Callable[[str], str]) -> Non
 
 def check_user(running: Container) -> None:
     assert json.loads(running.get("/").body)["uid"] == 1000680000
+
+
+def check_immutable(running: Container) -> None:
+    """Code and environment are another's and closed, so that this holds for a root file system that can be written, too."""
+    find = "find /opt/app-root ! -type l '(' ! -user 0 -o ! -group 0 -o -perm /022 ')' -print; echo done"
+    assert running.execute("sh", "-c", find) == "done\n"
+    assert "is to be immutable" not in running.logs()
 
 
 def check_addresses(running: Container) -> None:
@@ -137,6 +147,7 @@ def check_traceback(running: Container) -> None:
 
 CHECKS: dict[str, Callable[[Container], None]] = {
     "any user ID, read-only root": check_user,
+    "immutable": check_immutable,
     "PORT, IPv4 and IPv6": check_addresses,
     "static file": check_static,
     "64 MB upload": check_upload,

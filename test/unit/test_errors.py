@@ -104,6 +104,7 @@ STATUSES = {
     "unknown-process": 7,
     "command-failed": 8,
     "no-pip": 8,
+    "not-root": 8,
     "audit-failed": 1,
     "bad-image": 9,
     "image-too-large": 9,

@@ -168,3 +168,29 @@ def test_credentials_are_secrets_of_the_engine() -> None:
     ) in render(plan)
     argv = engines.build_command("podman", images=["i"], dockerfile="d", context=".", secrets={"netrc": "/home/me/netrc"})
     assert "--secret=id=netrc,src=/home/me/netrc" in argv
+
+
+def test_immutable() -> None:
+    """What is copied belongs to root, and a step as root sees to what lies in the image below."""
+    plan = ImagePlan(builder="b", runtime="r", immutable=True)
+    assert render(plan).splitlines()[-6:] == [
+        "FROM r",
+        "COPY --from=build --chown=0:0 /opt/app-root /opt/app-root",
+        "USER 0",
+        "RUN taxiway assemble-runtime --in-place",
+        "USER 1001",
+        'CMD ["/usr/libexec/s2i/run"]',
+    ]
+    layers = Layers(inputs=("requirements.txt",), may_remove=True)
+    text = render(ImagePlan(builder="b", runtime=None, immutable=True, layers=layers, packages=("libxml2",)))
+    last = text.partition("\nFROM b\n")[2].splitlines()
+    assert last[0] == "USER 0"
+    assert "apt-get install" in last[1]
+    assert last[2:5] == [
+        "USER 1001",
+        "COPY --from=dependencies --chown=0:0 /opt/app-root /opt/app-root",
+        "COPY --from=build --chown=0:0 /tmp/layer /opt/app-root",
+    ]
+    assert last[5] == "USER 0"
+    assert last[6].startswith("RUN cd /opt/app-root && xargs --null rm -rf ")
+    assert last[7:9] == ["RUN taxiway assemble-runtime --in-place", "USER 1001"]

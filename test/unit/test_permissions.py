@@ -8,7 +8,7 @@ import pytest
 from trees import Tree
 
 from taxiway.build import permissions
-from taxiway.build.permissions import open_to_group, wanted_mode
+from taxiway.build.permissions import closed_mode, open_to_group, wanted_mode
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,14 @@ from taxiway.build.permissions import open_to_group, wanted_mode
 def test_wanted_mode(mode: int, wanted: int) -> None:
     assert wanted_mode(mode) == wanted
     assert wanted_mode(stat.S_IFMT(mode) | wanted) == wanted, "nothing to do the second time"
+
+
+@pytest.mark.parametrize(
+    ("mode", "wanted"),
+    [(0o100664, 0o644), (0o100775, 0o755), (0o100600, 0o640), (0o100666, 0o644), (0o042775, 0o2755), (0o040700, 0o2750)],
+)
+def test_closed_mode(mode: int, wanted: int) -> None:
+    assert closed_mode(mode) == wanted
 
 
 @pytest.fixture
@@ -94,6 +102,35 @@ def test_entries_of_others_are_left_alone(tree: Tree, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "geteuid", lambda: owner + 1 or 1)
     assert open_to_group(top) == 0
     assert modes(top) == before
+
+
+@pytest.mark.usefixtures("group")
+def test_close(tree: Tree) -> None:
+    """All but what is writable, and what is in that."""
+    top = tree({"a.py": "", "media/b.png": "", "media2/c.png": ""})
+    permissions.open_to_group(top)
+    assert permissions.close(top, [f"{top}/media"]) > 0
+    assert modes(top) == {
+        ".": 0o2755,
+        "a.py": 0o644,
+        "media": 0o2775,
+        "media/b.png": 0o664,
+        "media2": 0o2755,
+        "media2/c.png": 0o644,
+    }
+    assert permissions.close(top, [f"{top}/media"]) == 0
+
+
+def test_root_takes_what_is_closed(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what it was open to group 0 in the image below, such as the directory itself."""
+    top = tree({"a.py": ""})
+    changed: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(os, "chown", lambda path, uid, gid, **__: changed.append((str(path), uid, gid)))
+    monkeypatch.setattr(os, "chmod", lambda *_: None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "lstat", lambda path: _with_owner(Path(path).lstat(), 1001))
+    permissions.close(top, [])
+    assert changed == [(str(top), 0, 0), (f"{top}/a.py", 0, 0)]
 
 
 def test_group(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:

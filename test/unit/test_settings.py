@@ -38,6 +38,8 @@ def test_defaults() -> None:
         static=(),
         collectstatic=True,
         keep_git=False,
+        immutable=False,
+        writable=(),
         dependencies=(),
         extras=(),
         groups=(),
@@ -243,6 +245,10 @@ def test_unknown_key_of_the_project() -> None:
         ),
         ({}, {"static": ["/a"]}, "Found ['/a'] in [tool.taxiway]; expected URL=DIRECTORY pairs, each URL beginning with /."),
         ({}, {"static": [1]}, "Found [1] in [tool.taxiway]; expected URL=DIRECTORY pairs, each URL beginning with /."),
+        *(
+            ({}, {"writable": [path]}, f"Found [{path!r}] in [tool.taxiway]; expected directories in the source.")
+            for path in ("/srv", "..", "a/../../b", ".", "")
+        ),
         ({}, {"static": 1}, "Found 1 in [tool.taxiway]; expected URL=DIRECTORY pairs, each URL beginning with /."),
     ],
 )

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from test_launch_plan import EMPTY
 from trees import Tree
 
 from taxiway.build import runtime, source
-from taxiway.errors import NoSourceError, UnreadableSourceError
+from taxiway.errors import NoSourceError, NotRootError, UnreadableSourceError
 from taxiway.layout import Layout
 
 
@@ -159,7 +160,7 @@ def test_assemble_runtime(tree: Tree, capsys: pytest.CaptureFixture[str]) -> Non
     """The runtime image has a virtual environment already; the copied one goes over it, and nothing stays behind."""
     top = tree(
         {
-            "copied/.taxiway/launch.json": "{}",
+            "copied/.taxiway/launch.json": EMPTY.to_json(),
             "copied/bin/gunicorn": "new",
             "copied/lib/python3.13/site-packages/x.py": "new",
             "copied/src/app.py": "new",
@@ -170,7 +171,7 @@ def test_assemble_runtime(tree: Tree, capsys: pytest.CaptureFixture[str]) -> Non
     )
     runtime.assemble_runtime(top / "copied", Layout(str(top / "app"), str(top / "app/src")))
     assert shown(top) == {
-        "app/.taxiway/launch.json": "{}",
+        "app/.taxiway/launch.json": EMPTY.to_json(),
         "app/bin/gunicorn": "new",
         "app/bin/python": "old",
         "app/lib/python3.13/site-packages/_virtualenv.py": "old",
@@ -184,3 +185,16 @@ def test_assemble_runtime_without_a_copy(tree: Tree) -> None:
     top = tree({})
     with pytest.raises(NoSourceError):
         runtime.assemble_runtime(top / "copied", Layout(str(top / "app"), str(top / "app/src")))
+
+
+def test_immutable_application_needs_root(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only root can give its files away."""
+    top = tree({"app/.taxiway/launch.json": EMPTY._replace(immutable=True).to_json(), "app/src/media/": ""})
+    layout = Layout(str(top / "app"), str(top / "app/src"))
+    monkeypatch.setattr(os, "geteuid", lambda: 1001)
+    with pytest.raises(NotRootError) as caught:
+        runtime.settle_in_place(layout)
+    assert str(caught.value) == (
+        "Only root can give the application's files to another user than the running one; this is user 1001.\n\n"
+        "In a Dockerfile: USER 0 before the line, and USER 1001 after it."
+    )

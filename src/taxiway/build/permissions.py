@@ -6,7 +6,10 @@ Only what is wrong is touched: a changed mode copies a file into the image's new
 
 import os
 import stat
+from collections.abc import Callable, Collection
 from pathlib import Path
+
+from taxiway.errors import NotRootError
 
 GROUP = 0
 
@@ -17,13 +20,40 @@ def open_to_group(root: Path, *without: str) -> int:
     Entries of another owner are left alone, as they can't be changed; when built as root there are none. Directories
     `without` are known to be right.
     """
+    return _settle(root, without, lambda _: wanted_mode, owner=-1)
+
+
+def close(root: Path, writable: Collection[str], *without: str) -> int:
+    """Take from the group the right to write; root also gives everything to itself, so that no other user can take it back.
+
+    What is `writable`, below the directory and by absolute paths, stays open to group 0. Returns how many entries changed.
+    """
+
+    def mode_of(path: str) -> Callable[[int], int]:
+        is_open = any(path == place or path.startswith(f"{place}/") for place in writable)
+        return wanted_mode if is_open else closed_mode
+
+    return _settle(root, without, mode_of, owner=0 if os.geteuid() == 0 else -1)
+
+
+def require_root() -> None:
+    """Refuse to go on as another user than root.
+
+    Raises:
+        NotRootError: This is another one.
+    """
+    if os.geteuid() != 0:
+        raise NotRootError(os.geteuid())
+
+
+def _settle(root: Path, without: Collection[str], mode_of: Callable[[str], Callable[[int], int]], *, owner: int) -> int:
     changed = 0
     for directory, names, files in os.walk(root):
         names[:] = [name for name in names if os.path.join(directory, name) not in without]
         for path in (directory, *(os.path.join(directory, name) for name in (*files, *names))):
             if path == directory and directory != str(root):
                 continue  # it came up as an entry of its parent
-            changed += _open_entry(path)
+            changed += _settle_entry(path, mode_of(path), owner)
     return changed
 
 
@@ -36,15 +66,21 @@ def wanted_mode(mode: int) -> int:
     return wanted & ~(stat.S_ISUID | stat.S_ISGID)
 
 
-def _open_entry(path: str) -> int:
+def closed_mode(mode: int) -> int:
+    """Return the mode of an entry that group 0 may use, and not change; pure."""
+    return wanted_mode(mode) & ~0o022
+
+
+def _settle_entry(path: str, mode_of: Callable[[int], int], owner: int) -> int:
     status = os.lstat(path)
     if status.st_uid != os.geteuid() and os.geteuid() != 0:
         return 0
     changed = 0
-    if status.st_gid != GROUP and (os.geteuid() == 0 or GROUP in {os.getegid(), *os.getgroups()}):
-        os.chown(path, -1, GROUP, follow_symlinks=False)
+    is_foreign = status.st_gid != GROUP and (os.geteuid() == 0 or GROUP in {os.getegid(), *os.getgroups()})
+    if is_foreign or owner not in {-1, status.st_uid}:
+        os.chown(path, owner, GROUP, follow_symlinks=False)
         changed = 1
-    if not stat.S_ISLNK(status.st_mode) and (wanted := wanted_mode(status.st_mode)) != stat.S_IMODE(status.st_mode):
+    if not stat.S_ISLNK(status.st_mode) and (wanted := mode_of(status.st_mode)) != stat.S_IMODE(status.st_mode):
         os.chmod(path, wanted)
         changed = 1
     return changed

@@ -8,11 +8,30 @@ import os
 import shutil
 from pathlib import Path
 
-from taxiway import console
+from taxiway import console, launch_plan
 from taxiway.build import permissions
 from taxiway.build.source import merge
 from taxiway.errors import NoSourceError
+from taxiway.image import labels
 from taxiway.layout import Layout
+from taxiway.sbom import provenance
+
+
+def settle_in_place(layout: Layout) -> None:
+    """Give an application that a Dockerfile copied to its place the rights that it is to have: an immutable one to root.
+
+    Raises:
+        NoLaunchPlanError: There is no application.
+        NotRootError: It is immutable, and this isn't root.
+    """
+    plan = launch_plan.read(layout.launch_plan)
+    root = Path(layout.app_root)
+    if not plan.immutable:
+        console.detail(f"opened to group 0: {permissions.open_to_group(root)} changed")
+        return
+    permissions.require_root()
+    writable = [str(Path(layout.source, name)) for name in plan.writable]
+    console.detail(f"given to root, and closed to group 0: {permissions.close(root, writable)} changed")
 
 
 def assemble_runtime(copied: Path, layout: Layout) -> None:
@@ -24,6 +43,8 @@ def assemble_runtime(copied: Path, layout: Layout) -> None:
 
     Raises:
         NoSourceError: Nothing was copied.
+        NoLaunchPlanError: It is no application.
+        NotRootError: The application is immutable, and this isn't root.
     """
     os.umask(0o002)
     if not copied.is_dir():
@@ -34,8 +55,11 @@ def assemble_runtime(copied: Path, layout: Layout) -> None:
     shutil.rmtree(copied, ignore_errors=True)  # emptied directories, and what could only be copied
     if os.geteuid() == 0:
         _give_to(owner, layout.app_root)
-    changed = permissions.open_to_group(Path(layout.app_root))
-    console.detail(f"opened to group 0: {changed} changed")
+    settle_in_place(layout)
+    plan = launch_plan.read(layout.launch_plan)
+    came_from = provenance.stored_source(layout.provenance)
+    found = labels.labels(Path(layout.source), came_from, immutable=plan.immutable, writable=plan.writable, on_builder=False)
+    labels.write_for_s2i(found)
 
 
 def _give_to(owner: int, root: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from taxiway.build.runtime import assemble_runtime
+from taxiway.build.runtime import assemble_runtime, settle_in_place
 from taxiway.layout import Layout
 
 
@@ -17,6 +17,11 @@ from taxiway.layout import Layout
     show_default=True,
     help="Where S2I put the files that the label assemble-input-files names.",
 )
-def command(source: Path) -> None:
+@click.option("--in-place", is_flag=True, help="The application is there already; set its rights alone, as root.")
+def command(source: Path, in_place: bool) -> None:  # noqa: FBT001
     """Put a built application in place on the runtime image: what S2I's assemble-runtime script runs."""
-    assemble_runtime(source.absolute(), Layout.from_environ(os.environ))
+    layout = Layout.from_environ(os.environ)
+    if in_place:
+        settle_in_place(layout)
+    else:
+        assemble_runtime(source.absolute(), layout)

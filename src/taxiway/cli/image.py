@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from taxiway import console, environment, hooks
+from taxiway import console, environment, hooks, process
 from taxiway.assemble import resolve_settings, server_distributions, tell
 from taxiway.cli import build_environment
 from taxiway.dependencies import inputs, wheelhouse
@@ -29,8 +29,10 @@ from taxiway.errors import (
 )
 from taxiway.image import building, context, dockerfile, engines
 from taxiway.image.dockerfile import BUILDER_IMAGE, RUNTIME_IMAGE, SCRIPTS, ImagePlan, Layers, parse_s2i_environment
+from taxiway.image.labels import labels
 from taxiway.layout import APP_ROOT, UPLOAD
 from taxiway.plan import BuildPlan, decide
+from taxiway.sbom import provenance
 from taxiway.settings import Settings
 
 # Where a certificate authority of the machine's own is named, or installed (Debian).
@@ -159,6 +161,7 @@ def command(**given: Any) -> None:
         secrets = dict(_given(options, has_mounts=has_mounts))
         image = _image_plan(options, directory, settings, facts, plan)
         image = replace(image, credentials=tuple(name for name in secrets if name in FILES), cache=has_mounts)
+        image = replace(image, labels={**_labels(options, directory, settings, engine, image), **options.labels})
         file = Path(temporary, "Dockerfile")
         if options.s2i:
             _write_by_s2i(options, image, file)
@@ -248,6 +251,30 @@ def _authorities(environ: Mapping[str, str]) -> str | None:
     return SYSTEM_BUNDLE if any(_INSTALLED.glob("**/*.crt")) else None
 
 
+def _came_from(source: Path) -> provenance.Source:
+    """Find out where a source came from; one with changes isn't the commit."""
+    found = provenance.source(source, {})
+    if found.commit:
+        argv = ["git", "-C", str(source), "status", "--porcelain"]
+        status = process.output(argv, env=os.environ, cwd=source)
+        if status.status or status.output.strip():
+            console.detail(f"the source has changes that aren't committed, so {found.commit[:12]} isn't given as its revision")
+            return replace(found, commit="")
+    return found
+
+
+def _labels(options: Options, source: Path, settings: Settings, engine: str, image: ImagePlan) -> dict[str, str]:
+    base = image.runtime or image.builder
+    return labels(
+        source,
+        provenance.source(Path(os.devnull), image.source),  # a changed source isn't its commit
+        immutable=settings.immutable,
+        writable=settings.writable,
+        on_builder=image.runtime is None,
+        base={"base.name": base, "base.digest": "" if options.print_dockerfile else engines.digest(engine, base)},
+    )
+
+
 def _image_plan(options: Options, source: Path, settings: Settings, facts: AppFacts, plan: BuildPlan) -> ImagePlan:
     own_assemble, own_run = (source / ".s2i" / "bin" / script for script in ("assemble", "run"))
     file = source / ".s2i" / "environment"
@@ -260,7 +287,8 @@ def _image_plan(options: Options, source: Path, settings: Settings, facts: AppFa
         credentials_place=settings.credentials,
         secrets=tuple(options.secrets),
         packages=settings.system_packages,
-        labels=options.labels,
+        immutable=settings.immutable,
+        source=provenance.variables(_came_from(options.source)),
         layers=None if options.one_layer or own_assemble.is_file() else _layers(source, facts, plan),
         assemble=f"{UPLOAD}/.s2i/bin/assemble" if own_assemble.is_file() else f"{SCRIPTS}/assemble",
         run=f"{APP_ROOT}/src/.s2i/bin/run" if own_run.is_file() else f"{SCRIPTS}/run",

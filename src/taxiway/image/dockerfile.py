@@ -53,6 +53,8 @@ class ImagePlan:
     """Files of credentials that are mounted for the build; the engine is told where they are."""
     credentials_place: str = ""
     """Where the build looks for them."""
+    source: Mapping[str, str] = field(default_factory=dict)
+    """Variables that tell the last step of the build where the source came from."""
     secrets: tuple[str, ...] = ()
     """What is mounted for the build's hooks, by its names in /run/secrets."""
     packages: tuple[str, ...] = ()
@@ -60,6 +62,8 @@ class ImagePlan:
     labels: Mapping[str, str] = field(default_factory=dict)
     layers: Layers | None = None
     """None: all in one."""
+    immutable: bool = False
+    """Whether what is copied belongs to root."""
     cache: bool = False
     """Whether the engine keeps what the installer downloads for the next build."""
     assemble: str = f"{SCRIPTS}/assemble"
@@ -75,16 +79,24 @@ def render(plan: ImagePlan) -> str:
         lines += ["", "FROM dependencies AS build", *_source(plan, f"--layer={_LAYER}", *_may_remove(plan.layers)), ""]
     else:
         lines = [f"FROM {plan.builder} AS build", *begin, *_source(plan)]
-    if plan.runtime is not None:
-        lines += [*[""] * (plan.layers is None), f"FROM {plan.runtime}"]
-        lines += [*([f"COPY --from=build {_SYSTEM}/ /"] if plan.packages else ()), *variables]
+    owner = "0:0" if plan.immutable else "1001:0"
+    # A stage more where it is to be immutable: what a step of the build writes belongs to the user that it runs as.
+    final = plan.runtime or (plan.builder if plan.immutable else None)
+    if final is not None:
+        lines += [*[""] * (plan.layers is None), f"FROM {final}"]
+        if plan.packages:
+            lines += [f"COPY --from=build {_SYSTEM}/ /"] if plan.runtime else _install(plan.packages, None)
         stage = "dependencies" if plan.layers else "build"
-        lines += [f"COPY --from={stage} --chown=1001:0 {APP_ROOT} {APP_ROOT}"]
+        lines += [*variables, f"COPY --from={stage} --chown={owner} {APP_ROOT} {APP_ROOT}"]
     elif plan.layers:
         lines += ["FROM dependencies"]
     if plan.layers:
-        lines += [f"COPY --from=build --chown=1001:0 {_LAYER} {APP_ROOT}"]
-        lines += [f"RUN cd {APP_ROOT} && xargs --null rm -rf {REMOVED} <{REMOVED}"] * plan.layers.may_remove
+        lines += [f"COPY --from=build --chown={owner} {_LAYER} {APP_ROOT}"]
+    lines += ["USER 0"] * plan.immutable
+    if plan.layers and plan.layers.may_remove:
+        lines += [f"RUN cd {APP_ROOT} && xargs --null rm -rf {REMOVED} <{REMOVED}"]
+    if plan.immutable:  # what lies there in the image below belongs to others
+        lines += ["RUN taxiway assemble-runtime --in-place", "USER 1001"]
     return "\n".join([*lines, *labels(plan), f"CMD {json.dumps([plan.run])}", ""])
 
 
@@ -115,16 +127,16 @@ def _dependencies(plan: ImagePlan, layers: Layers) -> list[str]:
 
 
 def _source(plan: ImagePlan, *options: str) -> list[str]:
-    return [f"COPY --chown=1001:0 . {UPLOAD}", _run(plan, *options, secrets=plan.secrets)]
+    return [f"COPY --chown=1001:0 . {UPLOAD}", _run(plan, *options, secrets=plan.secrets, more=plan.source)]
 
 
 def _may_remove(layers: Layers) -> list[str]:
     return ["--may-remove"] * layers.may_remove
 
 
-def _run(plan: ImagePlan, *options: str, secrets: Sequence[str] = ()) -> str:
+def _run(plan: ImagePlan, *options: str, secrets: Sequence[str] = (), more: Mapping[str, str] | None = None) -> str:
     words = mounts(plan, secrets)
-    variables = dict(plan.build_environment)
+    variables = {**plan.build_environment, **(more or {})}
     if plan.cache:
         words.append(f"--mount=type=cache,id=taxiway,target={_CACHE},uid=1001,gid=0")
         variables = {"UV_CACHE_DIR": f"{_CACHE}/uv"} | variables

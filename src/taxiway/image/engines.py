@@ -40,6 +40,18 @@ def has_mounts(engine: str, environ: Mapping[str, str] = os.environ) -> bool:
     return engine != "docker" or (environ.get("DOCKER_BUILDKIT") != "0" and ask(["docker", "buildx", "version"]).returncode == 0)
 
 
+def digest(engine: str, image: str) -> str:
+    """Return the digest of a local image's manifest; empty where the engine doesn't know one."""
+    argv = {
+        "podman": ["image", "inspect", "--format", "{{.Digest}}", image],
+        "docker": ["image", "inspect", "--format", "{{index .RepoDigests 0}}", image],
+        "buildah": ["inspect", "--type", "image", "--format", "{{.FromImageDigest}}", image],
+    }[engine]
+    result = ask([engine, *argv])
+    found = result.stdout.strip().rpartition("@")[2]
+    return found if result.returncode == 0 and found.startswith("sha256:") else ""
+
+
 def build_command(
     engine: str,
     *,

@@ -50,12 +50,33 @@ def source(directory: Path, environ: Mapping[str, str]) -> Source:
     Source: OpenShift, "Build environment": OPENSHIFT_BUILD_SOURCE, _REFERENCE and _COMMIT.
     """
     found = _of_git(directory / ".git")
-    commit = environ.get("OPENSHIFT_BUILD_COMMIT", "")
+    commit = environ.get("OPENSHIFT_BUILD_COMMIT", "") or environ.get("TAXIWAY_SOURCE_COMMIT", "")
     return Source(
-        url=checked_url(environ.get("OPENSHIFT_BUILD_SOURCE", "")) or found.url,
+        url=checked_url(environ.get("OPENSHIFT_BUILD_SOURCE", "") or environ.get("TAXIWAY_SOURCE_URL", "")) or found.url,
         commit=commit if _COMMIT.fullmatch(commit) else found.commit,
-        reference=environ.get("OPENSHIFT_BUILD_REFERENCE", "") or found.reference,
+        reference=environ.get("OPENSHIFT_BUILD_REFERENCE", "") or environ.get("TAXIWAY_SOURCE_REFERENCE", "") or found.reference,
     )
+
+
+def variables(came_from: Source) -> dict[str, str]:
+    """Return the variables by which `taxiway image` tells a build what `source` finds out, as it doesn't get the .git; pure."""
+    pairs = {"URL": came_from.url, "COMMIT": came_from.commit, "REFERENCE": came_from.reference}
+    return {f"TAXIWAY_SOURCE_{name}": value for name, value in pairs.items() if value}
+
+
+def stored_source(path: str) -> Source:
+    """Return what a stored statement says about the source; nothing where there is none."""
+    try:
+        definition = json.loads(_text(Path(path)))["predicate"]["buildDefinition"]
+        named = definition["externalParameters"]["source"]
+        commits = [
+            row["digest"]["gitCommit"]
+            for row in definition["resolvedDependencies"]
+            if row["name"] == "source" and "digest" in row
+        ]
+    except (ValueError, KeyError, TypeError):
+        return Source()
+    return Source(url=named.get("uri", ""), commit="".join(commits[:1]), reference=named.get("ref", ""))
 
 
 def checked_url(url: str) -> str:
