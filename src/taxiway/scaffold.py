@@ -83,7 +83,7 @@ def render(
             "# Variables that the application needs, refused where they are missing; NAME_FILE may name a mounted file.",
         ]
         names = sorted(set(variables)) or ["SECRET_KEY"]
-        lines += [f"#env.{name} = {{ required = true{', secret = true' if _SECRET.search(name) else ''} }}" for name in names]
+        lines += [f"#env.{name} = {{ required = true{', secret = true' if is_secret(name) else ''} }}" for name in names]
     return "\n".join(lines) + "\n"
 
 
@@ -164,10 +164,15 @@ def _hook(name: str, when: str, body: str) -> str:
     )
 
 
-def read_variables(home: Path) -> list[str]:
-    """List the environment variables that the source reads by a literal name and that have no default there."""
-    files = (path for path in _sources(home))
-    return sorted({name for _, path in zip(range(_MOST_FILES), files, strict=False) for name in _variables(path)})
+def is_secret(name: str) -> bool:
+    """Tell whether a variable's name says that its value is secret; pure."""
+    return _SECRET.search(name) is not None
+
+
+def read_variables(home: Path, *, all_of_them: bool = False) -> list[str]:
+    """List the environment variables that the source reads by a literal name; those alone that have no default there, or all."""
+    files = zip(range(_MOST_FILES), _sources(home), strict=False)
+    return sorted({name for _, path in files for name in _variables(path, most=2 if all_of_them else 1)})
 
 
 def _sources(directory: Path) -> Iterator[Path]:
@@ -178,8 +183,8 @@ def _sources(directory: Path) -> Iterator[Path]:
             yield path
 
 
-def _variables(path: Path) -> Iterator[str]:
-    """Find `os.environ["NAME"]`, and `os.environ.get("NAME")` and `os.getenv("NAME")` without a default."""
+def _variables(path: Path, *, most: int) -> Iterator[str]:
+    """Find `os.environ["NAME"]`, and `os.environ.get("NAME")` and `os.getenv("NAME")` with at most that many arguments."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
@@ -187,7 +192,7 @@ def _variables(path: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             called, arguments = node.value, [node.slice]
-        elif isinstance(node, ast.Call) and len(node.args) == 1 and not node.keywords:
+        elif isinstance(node, ast.Call) and 0 < len(node.args) <= most and not node.keywords:
             called, arguments = node.func, node.args
         else:
             continue

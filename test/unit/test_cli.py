@@ -48,6 +48,7 @@ COMMANDS = {
     "system-packages": "for an image that has no apt",
     "sbom": "what IMAGE consists of",
     "proxy": "configuration of a front end",
+    "compose": "its databases and process types",
     "init": "commented table [tool.taxiway]",
     "doctor": "what is missing on this machine",
     "explain": "what it means, what to do",

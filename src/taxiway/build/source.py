@@ -7,6 +7,8 @@ from pathlib import Path
 
 from taxiway.errors import NoSourceError, UnreadableSourceError
 
+VALUES = ".compose"  # what `taxiway compose` writes with passwords: for no version control, and no image
+
 
 def install(upload: Path, target: Path, *, keep_git: bool) -> int:
     """Move the uploaded source into place; an image that is built upon keeps its older files. Returns how many files came.
@@ -27,7 +29,7 @@ def install(upload: Path, target: Path, *, keep_git: bool) -> int:
             raise NoSourceError(str(upload))
         target.mkdir(parents=True, exist_ok=True)
         for entry in entries:
-            if entry.name == ".git" and not keep_git:
+            if (entry.name == ".git" and not keep_git) or entry.name == VALUES:
                 continue
             count += _merge(entry, target / entry.name)
     except (PermissionError, shutil.Error) as error:

@@ -45,7 +45,7 @@ _GROUPS = {
         "assemble-runtime": "assemble_runtime",
         "system-packages": "system_packages",
     },
-    "Around it": {"proxy": "proxy"},
+    "Around it": {"compose": "compose", "proxy": "proxy"},
     "Help": {"doctor": "doctor", "explain": "explain", "completion": "completion"},
 }
 INTERRUPTED_STATUS = 130  # 128 and the number of SIGINT, as shells have it

@@ -10,7 +10,7 @@ from pathlib import Path
 
 IGNORE_FILES = (".dockerignore", ".s2iignore")
 # What no build needs, and what may be as large as the rest; `!NAME` in one of the files brings it back.
-_NEVER = ("**/__pycache__", "**/*.pyc", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox")
+_NEVER = (".compose", "**/__pycache__", "**/*.pyc", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".tox", ".nox")
 _LARGE = ("**/node_modules",)
 _VENV = "pyvenv.cfg"  # PEP 405
 _DIRECTORY, _PROGRAM, _FILE = 0o775, 0o775, 0o664  # as git's archives have them
