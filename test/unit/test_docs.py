@@ -1,12 +1,15 @@
 """The documentation states what the code does: settings, errors, and links that lead somewhere."""
 
 import inspect
+import os
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from taxiway import errors
+from taxiway.cli import GROUPS, taxiway
 from taxiway.errors import TaxiwayError
 from taxiway.settings import SETTINGS, Setting
 
@@ -63,6 +66,24 @@ def anchors(text: str) -> set[str]:
     """The anchors that GitHub makes of headings."""
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_commands() -> None:
+    """docs/cli.md has the commands as the help has them; `UPDATE_CLI=1 pytest test/unit/test_docs.py` writes it."""
+    path = ROOT / "docs" / "cli.md"
+    text = path.read_text(encoding="utf-8")
+    context = click.Context(taxiway)
+    tables = []
+    for group, names in GROUPS.items():
+        commands = [(name, taxiway.get_command(context, name)) for name in names]
+        table = [f"| `taxiway {name}` | {command.short_help} |" for name, command in commands if command]
+        tables.append("\n".join([f"## {group}", "", "| command | |", "| --- | --- |", *table]))
+    begin, end = "<!-- the commands -->\n", "<!-- end of the commands -->\n"
+    head, _, rest = text.partition(begin)
+    expected = head + begin + "\n" + "\n\n".join(tables) + "\n\n" + end + rest.partition(end)[2]
+    if os.environ.get("UPDATE_CLI"):
+        path.write_text(expected, encoding="utf-8")
+    assert expected == path.read_text(encoding="utf-8"), "type: UPDATE_CLI=1 pytest test/unit/test_docs.py"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

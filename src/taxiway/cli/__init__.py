@@ -13,7 +13,7 @@ from taxiway import __version__, console
 from taxiway.image.dockerfile import parse_s2i_environment
 
 # Command: its module. They are imported when needed, because each imports what it works with.
-_GROUPS = {
+GROUPS = {
     "Look": {"plan": "plan", "settings": "settings"},
     "Project": {
         "init": "init",
@@ -50,7 +50,7 @@ _GROUPS = {
 }
 INTERRUPTED_STATUS = 130  # 128 and the number of SIGINT, as shells have it
 _Decorated = TypeVar("_Decorated", bound=click.Command | Callable[..., object])
-_COMMANDS = {name: module for group in _GROUPS.values() for name, module in group.items()}
+_COMMANDS = {name: module for group in GROUPS.values() for name, module in group.items()}
 
 
 def _set_level(level: int) -> Callable[[click.Context, click.Parameter, bool], None]:
@@ -115,7 +115,7 @@ class _Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, _COMMANDS))
-        for group, names in _GROUPS.items():
+        for group, names in GROUPS.items():
             commands = ((name, self.get_command(ctx, name)) for name in names)
             rows = [(f"{name:<{width}}", command.get_short_help_str(100)) for name, command in commands if command]
             with formatter.section(group):
