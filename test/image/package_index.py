@@ -19,6 +19,8 @@ from pathlib import Path
 class PackageIndex:
     """Serves the wheels and sources of a directory, to whoever has one of the passwords, if there are any."""
 
+    protocol = "HTTP/1.0"
+
     def __init__(self, wheels: Path, address: str, passwords: Sequence[str] = (), tls: ssl.SSLContext | None = None) -> None:
         self.wheels = wheels
         self.passwords = passwords
@@ -26,6 +28,8 @@ class PackageIndex:
         index = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = index.protocol
+
             def do_GET(self) -> None:
                 if not index.is_welcome(self):
                     self.send_response(401)
@@ -65,6 +69,10 @@ class PackageIndex:
             lines.append(f"{name}=={version} --hash=sha256:{hashlib.sha256(wheel.read_bytes()).hexdigest()}")
         return "\n".join(lines) + "\n"
 
+    def link(self, file: Path) -> str:
+        """The line of a project's page for a file."""
+        return f'<a href="/files/{file.name}">{file.name}</a>\n'
+
     def answer(self, handler: http.server.BaseHTTPRequestHandler) -> None:
         """Send a project's page, or a file."""
         parts = handler.path.strip("/").split("/")
@@ -72,8 +80,8 @@ class PackageIndex:
         if parts[0] == "files" and wheel.is_file():
             body, kind = wheel.read_bytes(), "application/octet-stream"
         elif parts[0] == "simple" and len(parts) == 2:
-            names = [w.name for w in self.wheels.iterdir() if w.name.split("-")[0].replace("_", "-").lower() == parts[1]]
-            body, kind = "".join(f'<a href="/files/{name}">{name}</a>\n' for name in names).encode(), "text/html"
+            files = [w for w in self.wheels.iterdir() if w.name.split("-")[0].replace("_", "-").lower() == parts[1]]
+            body, kind = "".join(map(self.link, files)).encode(), "text/html"
         else:
             handler.send_error(404)
             return
