@@ -12,6 +12,7 @@ from saved_images import directory, docker_files, file, hard_link, layer_tar, li
 from taxiway.audit import tar as kinds
 from taxiway.audit.image import Image, scan
 from taxiway.audit.reader import open_image
+from taxiway.errors import NoSuchImageError
 
 CAPABILITY = "\1\0\0\2\0 " + 14 * "\0"  # cap_net_raw, as setcap writes it
 FIRST = [
@@ -74,6 +75,13 @@ def test_podman(tmp_path: Path) -> None:
                 assert opened("-", stdin=gzip.compress(saved.read_bytes())) == expected
     finally:
         harness.podman("rmi", "--force", name)
+
+
+def test_an_image_that_the_engine_lacks() -> None:
+    """The engine's own message is told, with what may be named."""
+    with pytest.raises(NoSuchImageError, match=r"localhost/no-such:1: .*not known") as raised:
+        opened("localhost/no-such:1", engine="podman")
+    assert "the path of a saved one" in str(raised.value)
 
 
 @pytest.mark.docker

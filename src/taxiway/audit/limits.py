@@ -21,9 +21,9 @@ class Limits:
     """Unpacked bytes by packed ones, in what goes beyond `free_bytes`. Programs come to 3, gzip's most is 1032."""
     free_bytes: int = 256 << 20
     """Unpacked bytes of a stream that may have any ratio: a file full of zeros is no attack."""
-    entries: int = 1_000_000
+    entries: int = 500_000
     """Of all layers together."""
-    name_bytes: int = 256 << 20
+    name_bytes: int = 128 << 20
     """Paths, link targets and extended attributes together."""
 
 

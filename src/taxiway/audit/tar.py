@@ -8,6 +8,7 @@ choice Go's archive/tar, which Docker, Podman and umoci use.
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 from taxiway.audit.limits import Budget
@@ -251,6 +252,7 @@ def _meta(stream: Reading, size: int) -> bytes:
     return data
 
 
+@lru_cache(maxsize=4096)  # owners and modes are the same in most headers
 def _number(field: bytes) -> int:
     """Read a number: octal digits, or GNU's base 256 with the first bit set."""
     if field[0] & 0x80:
