@@ -8,6 +8,7 @@ from taxiway_runtime import error_log, proxy
 
 _WITH_TIMEOUT = ("mod_wsgi",)
 _WITHOUT_LOG = ("waitress",)
+_WITHOUT_CHUNKS = ("uwsgi",)  # of a body
 _WITHOUT_ANSWER = ("uwsgi",)  # to a request where the application fails
 
 
@@ -20,6 +21,8 @@ def _compose(application: Any, interface: str) -> Any:
         application = layer("overdue")(application, seconds)
     if limit := int(os.environ.get("TAXIWAY_MAX_BODY") or 0):
         application = layer("limits")(application, limit)
+    if server in _WITHOUT_CHUNKS:
+        application = layer("chunked")(application)
     as_json = os.environ.get("TAXIWAY_LOG_FORMAT") == "json"
     if as_json or server in _WITHOUT_LOG:
         application = layer("access_log")(application, as_json=as_json)

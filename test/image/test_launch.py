@@ -1,5 +1,6 @@
 """What a server does besides answering: Django's errors in the log, requests that take too long, Ctrl-C, reload, programs."""
 
+import http.client
 import json
 import re
 import threading
@@ -48,13 +49,32 @@ urlpatterns = [path("", page), path("boom", boom), path("slow", slow)]
 import os
 from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hangar.settings")
-application = get_wsgi_application()
+django = get_wsgi_application()
+
+def application(environ, start_response):
+    if environ["PATH_INFO"] != "/plain":  # Django reads no body whose length isn't told
+        return django(environ, start_response)
+    length = sum(map(len, iter(lambda: environ["wsgi.input"].read(4096), b"")))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"%d" % length]
 """,
     "hangar/asgi.py": """\
 import os
 from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hangar.settings")
-application = get_asgi_application()
+django = get_asgi_application()
+
+async def application(scope, receive, send):
+    if scope["type"] != "http" or scope["path"] != "/plain":
+        return await django(scope, receive, send)
+    length, more = 0, True
+    while more:
+        message = await receive()
+        length += len(message["body"])
+        more = message.get("more_body", False)
+    text = b"%d" % length
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": text})
 """,
     # A program that finishes what it has begun.
     "program.py": """\
@@ -126,11 +146,12 @@ def started(image: str, request: pytest.FixtureRequest) -> Iterator[Container]:
 
 @pytest.mark.parametrize("started", SERVERS, indirect=True, ids="-".join)
 def test_django(started: Container) -> None:
-    """With DEBUG off, the traceback of a 500 is in the log; what takes too long is answered with 504; Ctrl-C stops."""
+    """A 500's traceback is in the log with DEBUG off; bodies in chunks; what takes too long gets a 504; Ctrl-C stops."""
     started.wait()
     assert started.get("/boom").status == 500
     wait_for_log(started, "RuntimeError: boom on purpose")
     assert "Traceback (most recent call last):" in started.logs()
+    assert send_chunks(started, "/plain", b"x" * 70_000, b"y") == "70001"
     assert started.get("/slow?seconds=4").status == 504
     assert started.get("/").body == "first text"
     answers: list[str] = []
@@ -142,6 +163,15 @@ def test_django(started: Container) -> None:
     client.join()
     assert answers == ["slept 1 s\n"], started.logs()[-3000:]
     assert started.exit_status() == 0
+
+
+def send_chunks(running: Container, path: str, *parts: bytes) -> str:
+    """Send a body whose length isn't told before."""
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=20)
+    connection.request("POST", path, iter(parts), {"Transfer-Encoding": "chunked"}, encode_chunked=True)
+    text = connection.getresponse().read().decode()
+    connection.close()
+    return text
 
 
 def wait_for_log(running: Container, text: str) -> None:
