@@ -91,6 +91,14 @@ CASES: list[Case] = [
     ),
     (
         "S4",
+        [[file(f"{SITE}/shop/contest_x.py", KEY)]],
+        {},
+        [f"/{SITE}/shop/contest_x.py"],
+        [[file(f"{SITE}/ecdsa/test_keys.py", KEY)]],
+        {},
+    ),
+    (
+        "S4",
         [[file("srv/token", TOKEN)], [file("srv/.wh.token")]],
         {},
         ["/srv/token"],
@@ -268,6 +276,46 @@ CASES += [
 ]
 
 
+# Untrusted, and made to fail or to take long; what isn't read is told, or isn't what the rule is about.
+CASES += [
+    (
+        "C3",
+        [[*package("web", "1")[:2], file(f"{SITE}/web-1.dist-info/RECORD", "x" * 200_000)]],
+        {},
+        [f"/{SITE}/web-1.dist-info/RECORD"],
+        [],
+        {},
+    ),
+    (
+        "C3",
+        [package("web", "1", requires="Requires-Dist: base>=1"), package("base", "one")],
+        {},
+        [f"/{SITE}"],
+        [package("web", "1", requires='Requires-Dist: base>=\\x; os_name > "a')],
+        {},
+    ),
+    (
+        "C4",
+        [[file("requirements.txt", "flask>=3\n" + " " * 100_000)]],
+        {},
+        ["/requirements.txt"],
+        [[file("requirements.txt", "?" * 10**5)]],
+        {},
+    ),
+    (
+        "S5",
+        [[file("a/.npmrc", "\n" * 500_000 + f"//h/:_authToken={LETTERS}")]],
+        {},
+        ["/a/.npmrc"],
+        [[file("a/.npmrc", "//" * 400_000)]],
+        {},
+    ),
+    ("M6", [], {"ExposedPorts": {"9" * 5000: {}}}, [f"config.ExposedPorts.{'9' * 5000}"], [], {}),
+    ("C6", [[file("a.cdx.json", "[" * 10**5), *DPKG]], {}, ["/a.cdx.json"], [bill()], {}),
+]
+
+
+@pytest.mark.timeout(60)
 @pytest.mark.parametrize(("rule", "bad", "bad_config", "paths", "good", "good_config"), CASES)
 def test_rule(  # noqa: PLR0917
     rule: str,

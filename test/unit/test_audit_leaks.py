@@ -6,7 +6,7 @@ from taxiway.audit import leaks
 
 LETTERS = "aB3dE5gH7jK9mN1pQ3sT5vX7zA9cE1gH3jK5mN7pR9tV1xZ3bD5fH7kM9qS1uW3yA5"
 UPPER = "Q7ZK2M4X6B3C5D2F7G3H4J6L2N5P7R3S4T6V2W5Y7Z3A4B6C2D5E7F3G4H6J2K5L7"
-KEY = f"\n{LETTERS}\n{LETTERS}\n"
+KEY = f"\n{LETTERS}\n{LETTERS}\n-----END"
 
 # Assembled here, so that no search for secrets finds this file.
 FOUND = {
@@ -69,6 +69,7 @@ def test_private_keys(header: str) -> None:
     "text",
     [
         'if line.startswith("-----BEGIN ' + 'RSA PRIVATE KEY-----"):\n    key = read(line)',  # a program that reads keys
+        "-----BEGIN " + "RSA PRIVATE KEY-----\n" + LETTERS + "\n...",  # in documentation
         "-----BEGIN CERTIFICATE-----" + KEY,
         "-----BEGIN PUBLIC KEY-----" + KEY,
         "AKIA" + "IOSFODNN7EXAMPLE",  # in the manuals of AWS
@@ -139,18 +140,53 @@ def test_variables(name: str, value: str, found: bool) -> None:  # noqa: FBT001
 
 
 @pytest.mark.parametrize(
-    ("row", "found"),
+    ("row", "names", "others"),
     [
-        ("|2 TOKEN=abc PROXY= /bin/sh -c pip install x", [("TOKEN", "abc")]),  # Docker's classic builder
-        ("RUN |1 TOKEN=abc /bin/sh -c make # buildkit", [("TOKEN", "abc")]),
-        ("/bin/sh -c #(nop) ENV A=\"b c\" D='e'", [("A", "b c"), ("D", "e")]),
-        ("/bin/sh -c curl --password=abc -H x; export B=$(cat /x) C=${D}", [("password", "abc")]),
-        ("LABEL a.b=c", []),
-        ("/bin/sh -c test $x=y", []),
+        ("|2 TOKEN=abc PROXY= /bin/sh -c pip install x", ["TOKEN"], []),  # Docker's classic builder
+        ("RUN |1 TOKEN=abc /bin/sh -c make # buildkit", ["TOKEN"], []),
+        ("/bin/sh -c #(nop) ENV A_TOKEN=\"b c\" D_TOKEN='e' F=g", ["A_TOKEN", "D_TOKEN"], []),
+        ("/bin/sh -c curl --password=abc -H x; export B_KEY=$(cat /x) C_TOKEN=${D}", ["password"], []),
+        ("ENV DB=postgresql://a:b@db/x", ["DB"], []),  # told once
+        ("RUN pip install -i https://a:b@h/ x", [], ["https URL with a password"]),
+        ("LABEL a.token=c", [], []),
+        ("/bin/sh -c test $token=y", [], []),
     ],
 )
-def test_assignments(row: str, found: list[tuple[str, str]]) -> None:
-    assert list(leaks.assignments(row)) == found
+def test_commands(row: str, names: list[str], others: list[str]) -> None:
+    found = leaks.in_command(row)
+    assert [name for name, _ in found.assigned] == names
+    assert [secret.kind for secret in found.others] == others
+
+
+SIZE = 1 << 18
+HOSTILE = [
+    "A",
+    "-----BEGIN " + "PRIVATE KEY-----\n",
+    "-----BEGIN " + "PRIVATE KEY-----\nAa: ",
+    "-----BEGIN " + "PRIVATE KEY-----" + "\n" * 30,
+    "-----BEGIN " + "PRIVATE KEY-----\n" + "A" * 100,
+    "eyJhbGciOi-",
+    "eyJhbGciOi-aaaaaaaaaa.eyJ",
+    "github_pat_",
+    "sk-proj--",
+    "SG.",
+    "https://a:",
+    "a-",
+    "a://b:c",
+    "a://b:c@d ",
+    "A_TOKEN=b ",
+    'TOKEN="',
+]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("part", HOSTILE)
+def test_hostile_text(part: str) -> None:
+    """Files are untrusted: no repetition keeps the search busy, which the square of its length would for hours."""
+    for text in (part * (SIZE // len(part)), part + "A" * SIZE, part + "\n" * SIZE, part + 'x"' * (SIZE // 2)):
+        list(leaks.secrets(text.encode()))
+        list(leaks.user_info(text))
+        leaks.in_command(text)
 
 
 def test_values_are_not_kept() -> None:

@@ -1,13 +1,13 @@
 """Rules C: what is in the image, and whether it is what was installed."""
 
 import base64
+import csv
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from posixpath import dirname, normpath
 
-from packaging.requirements import InvalidRequirement
 from packaging.utils import canonicalize_name
 
 from taxiway.audit.image import Digests, Image, Probe
@@ -32,6 +32,9 @@ _CACHES = re.compile(
 _METADATA = re.compile(r"(.*/(python[\d.]+)/site-packages)/([^/]+)\.dist-info/(RECORD|METADATA)")
 _METADATA_BYTES = 8 << 20
 _BILL_BYTES = 32 << 20
+_REQUIREMENTS_BYTES = 128 << 10
+_LINE_CHARACTERS = 1000
+"""Longer lines aren't those of a requirements file; what reads them takes the square of their length."""
 _ELSEWHERE = ("/usr/bin/", "/usr/sbin/", "/usr/share/", "/usr/libexec/", "/usr/include/", "/var/", "/etc/", "/boot/")
 """The distribution's; nothing there is in a RECORD."""
 _LOCKS = ("uv.lock", "pylock.toml", "poetry.lock", "Pipfile.lock", "pdm.lock")
@@ -77,7 +80,9 @@ def _packages(_: Entry, data: bytes) -> frozenset[Component]:
 BILLS: Probe[frozenset[Component]] = Probe(_bill_bytes, _components)
 DPKG: Probe[frozenset[Component]] = Probe(lambda e: _BILL_BYTES if e.path.endswith("/lib/dpkg/status") else 0, _packages)
 METADATA: Probe[bytes] = Probe(lambda entry: _METADATA_BYTES if _is_of_metadata(entry) else 0, lambda _, data: data)
-REQUIREMENTS: Probe[bytes] = Probe(lambda e: 1 << 20 if e.path.endswith("/requirements.txt") else 0, lambda _, data: data)
+REQUIREMENTS: Probe[bytes] = Probe(
+    lambda e: _REQUIREMENTS_BYTES if e.path.endswith("/requirements.txt") else 0, lambda _, data: data
+)
 DIGESTS = Digests("sha256", _may_be_recorded)
 
 
@@ -132,7 +137,12 @@ def _installed(image: Image) -> Iterator[Hit]:
             continue
         content = (image.fact(METADATA, entry) or b"").decode(errors="replace")
         if match[4] == "RECORD":
-            yield from _differences(image, match[1], entry, content)
+            try:
+                rows = records.parse(content)
+            except csv.Error as error:
+                yield Hit(f"it can't be read: {error}", entry)
+            else:
+                yield from _differences(image, match[1], entry, rows)
         else:
             name, metadata = check.parse(content)
             places[match[1]][name] = metadata
@@ -142,8 +152,8 @@ def _installed(image: Image) -> Iterator[Hit]:
         yield from _inconsistencies(image, place, installed)
 
 
-def _differences(image: Image, site_packages: str, record: Entry, content: str) -> Iterator[Hit]:
-    for wanted in records.parse(content):
+def _differences(image: Image, site_packages: str, record: Entry, rows: Iterable[records.Entry]) -> Iterator[Hit]:
+    for wanted in rows:
         algorithm, _, digest = wanted.digest.partition("=")
         if algorithm != "sha256":
             continue  # RECORD itself and bytecode have none
@@ -161,7 +171,11 @@ def _as_recorded(hexadecimal: str) -> str:
 
 def _inconsistencies(image: Image, place: str, installed: dict[str, check.Metadata]) -> Iterator[Hit]:
     pins = [Pin(name=name, requirement=name, file="", line=0) for name in installed]
-    found = check.problems(installed, pins, Selection(environment=_environment(image, place)))
+    try:
+        found = check.problems(installed, pins, Selection(environment=_environment(image, place)))
+    except ValueError as error:  # a version that is none, a marker that compares what can't be
+        yield Hit(f"the packages' metadata can't be read: {error}", path=place)
+        return
     for text in (*(f"there is no {text}" for text in found.missing), *found.conflicting):
         yield Hit(text.replace(" ( line 0)", ""), path=place)
 
@@ -190,13 +204,14 @@ def _pinned(image: Image) -> Iterator[Hit]:
     if any(f"{directory}/{lock}" in image.tree for lock in _LOCKS):
         return
     content = image.read(REQUIREMENTS, f"{directory}/requirements.txt")
-    for number, line in logical_lines((content or b"").decode(errors="replace")):
-        if line.startswith("-"):
+    text = "\n".join(line[:_LINE_CHARACTERS] for line in (content or b"").decode(errors="replace").splitlines())
+    for number, line in logical_lines(text):
+        if line.startswith("-") or len(line) > _LINE_CHARACTERS * 10:
             continue
         try:
             pin = parse_line(line, "requirements.txt", number)
-        except InvalidRequirement:
-            continue
+        except ValueError:
+            continue  # no requirement
         if not pin.is_pinned:
             yield Hit(
                 f"line {number}, {line}, has no exact version: each build may install another",

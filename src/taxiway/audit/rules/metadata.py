@@ -77,7 +77,7 @@ def _shape(image: Image) -> Iterator[Hit]:
 def _ports_and_volumes(image: Image) -> Iterator[Hit]:
     for port in image.config.ports:
         number = port.partition("/")[0]
-        if not number.isdecimal() or int(number) < _FIRST_FREE_PORT:
+        if not re.fullmatch("[0-9]{1,5}", number) or int(number) < _FIRST_FREE_PORT:
             yield Hit(
                 f"expected a number from {_FIRST_FREE_PORT} on: below, only root may listen", path=f"config.ExposedPorts.{port}"
             )

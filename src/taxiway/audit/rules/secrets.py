@@ -36,10 +36,14 @@ _URL_NAMES = frozenset({
     "sources.list", "auth.conf", ".gitmodules", ".npmrc", ".yarnrc", "taxiway.toml", "environment.yml",
 })  # fmt: skip
 _URL_SUFFIXES = (".lock", ".sources", ".list", "/.git/config", "/.s2i/environment")
-_NPM_TOKEN = re.compile(rb"^\s*//[^=\n]+:_(?:authToken|password|auth)\s*=\s*([^\s$]{8,})", re.MULTILINE)
+_NPM_TOKEN = re.compile(
+    rb"^[ \t]{0,20}//[^=\n]{1,200}:_(?:authToken|password|auth)[ \t]{0,20}=[ \t]{0,20}([^\s$]{8})", re.MULTILINE
+)
 _REPOSITORIES = frozenset({".git", ".hg", ".svn", ".bzr"})
 _ENVIRONMENT_FILE = re.compile(r"\.env(\.(?!example$|sample$|template$|dist$|defaults?$)\w+)?|\.envrc")
-_PACKAGED_TEST = re.compile(r"/(?:site|dist)-packages/(?:.*/)?(?:tests?|testing|testdata|test_data|dummyserver)/")
+_PACKAGED_TEST = re.compile(
+    r"/(?:site|dist)-packages/(?:.*/)?(?:tests?|testing|testdata|test_data|dummyserver)/|/(?:site|dist)-packages/.*/test_[^/]*\.py$"
+)
 _HOST_KEY = re.compile(r"/etc/ssh/ssh_host_\w+_key")
 _RANDOM_SEEDS = frozenset({"/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed", "/var/lib/random-seed"})
 _MACHINE_IDS = ("/etc/machine-id", "/var/lib/dbus/machine-id")
@@ -101,17 +105,13 @@ def _environment(image: Image) -> Iterator[Hit]:
 def _history(image: Image) -> Iterator[Hit]:
     told = {name for name, _ in image.config.environment}  # S1's
     for number, step in enumerate(image.config.history, 1):
-        rest = step.created_by
-        for name, value in leaks.assignments(step.created_by):
-            found = leaks.is_secret_variable(name, value)
-            if found:
-                rest = rest.replace(value, "")
-            if found and name not in told:
+        found = leaks.in_command(step.created_by)
+        for name, what in found.assigned:
+            if name not in told:
                 told.add(name)  # a build argument stands in each later row again
-                yield Hit(f"the build's command has {name} with {found}", path=f"history[{number}].{name}")
-        if not any(name in rest for name in told):
-            for secret in (*leaks.secrets(rest.encode()), *leaks.user_info(rest)):
-                yield Hit(f"the build's command has a {secret.kind}", path=f"history[{number}]")
+                yield Hit(f"the build's command has {name} with {what}", path=f"history[{number}].{name}")
+        for secret in found.others:
+            yield Hit(f"the build's command has a {secret.kind}", path=f"history[{number}]")
 
 
 def _credential_files(image: Image) -> Iterator[Hit]:
