@@ -36,6 +36,7 @@ build_with_taxiway() {
   cd "${source}"
   local options=()
   [[ "${ENGINE_PUBLISH:?}" != no ]] || options+=(--network=host)
+  options+=(--builder-image "localhost/${IMAGE_PREFIX}-builder:${SUITE}" --runtime-image "localhost/${IMAGE_PREFIX}-runtime:${SUITE}")
   "${ROOT}/.venv/bin/taxiway" image "${options[@]}" "${image}"
 }
 

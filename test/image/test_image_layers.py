@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import harness
@@ -120,6 +120,32 @@ def test_layers(source: Path, index: PackageIndex, registry: Registry) -> None:
     assert {path.split("/")[-1] for path in index.downloads} == {"alpha-1.1-py3-none-any.whl"}, "beta is in the installer's cache"
     with harness.container(name) as running:
         assert running.wait().body == "1.1 helped second"
+
+
+def test_by_the_s2i_tool(app_source: Callable[[str], Path], image_name: str) -> None:
+    """The tool writes the Dockerfile; no service is asked."""
+    tool = Path(harness.run(str(harness.ROOT / "scripts" / "s2i-tool.sh")).text.split()[-1])
+    argv = [
+        sys.executable,
+        "-m",
+        "taxiway",
+        "image",
+        image_name,
+        str(app_source("plain-wsgi")),
+        f"--builder-image={BUILDER}",
+        "--s2i",
+    ]
+    env = {
+        "PYTHONPATH": str(harness.ROOT / "src"),
+        "PATH": f"{tool.parent}:{os.environ['PATH']}",
+        "DOCKER_HOST": "unix:///nowhere",
+    }
+    harness.run(*argv, "--label=a=b", env=env)
+    labels = harness.image_config(image_name)["Labels"]
+    assert labels["io.openshift.s2i.build.image"] == BUILDER
+    assert labels["a"] == "b"
+    with harness.container(image_name, *harness.ARBITRARY_USER, *harness.HARDENED) as running:
+        assert "plain WSGI" in running.wait().body
 
 
 HOOK = """\

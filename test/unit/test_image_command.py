@@ -50,11 +50,13 @@ class Engine:
         self.fails: dict[str, Result] = {}
         self.has_mounts = True
 
+        self.recovers = False
+
     def run(self, engine: str, argv: Sequence[str]) -> Result:
         """Fail with the command that is to fail."""
         self.ran.append(" ".join(argv))
         assert argv[0] == engine
-        return self.fails.get(argv[1], Result(0, ""))
+        return Result(0, "") if self.recovers and len(self.ran) > 1 else self.fails.get(argv[1], Result(0, ""))
 
 
 @pytest.fixture
@@ -196,6 +198,41 @@ def test_advice(output: str, said: str, engine: Engine, image: Callable[..., str
     assert said in str(caught.value)
     assert output.splitlines()[-1] in str(caught.value)
     assert bool(said) == bool(building.advice(output, "podman"))
+
+
+def test_a_removal_by_another_process(engine: Engine, image: Callable[..., str]) -> None:
+    """Podman's defect: the build is begun once more, with what is in the cache already."""
+    engine.fails["build"] = Result(125, "Error: checking if cached image exists: getting top layer info: layer not known")
+    with pytest.raises(EngineFailedError):
+        image()
+    assert len(engine.ran) == 3
+    engine.ran.clear()
+    engine.recovers = True
+    assert "podman met an image that is just being removed; once more" in image()
+
+
+@pytest.mark.usefixtures("engine")
+def test_by_the_s2i_tool(image: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It writes a Dockerfile; what it has no options for is added."""
+    asked: list[list[str]] = []
+
+    def ask(argv: list[str]) -> subprocess.CompletedProcess[str]:
+        asked.append(argv)
+        Path(argv[-1]).write_text("FROM b\nCOPY upload/src /tmp/src\nRUN /usr/libexec/s2i/assemble\nCMD /usr/libexec/s2i/run\n")
+        return subprocess.CompletedProcess(argv, 0, "", "")
+
+    monkeypatch.setattr(shutil, "which", lambda _: "/bin/s2i")
+    monkeypatch.setattr(engines, "ask", ask)
+    text = image("--s2i", "--env=A=b", "--build-env=C=d e", "--secret=id=t,src=TREE/c/netrc", "--label=x=y", "-f")
+    (argv,) = asked
+    assert argv[:2] == ["/bin/s2i", "build"]
+    assert argv[3:-2] == ["localhost/taxiway-builder:latest", "localhost/shop", "--copy", "--env=A=b"]
+    assert text.startswith(
+        "FROM b\nCOPY upload/src /tmp/src\n"
+        "RUN --mount=type=secret,id=t,target=/run/secrets/t,uid=1001 C='d e' /usr/libexec/s2i/assemble\n"
+        "CMD /usr/libexec/s2i/run\nLABEL "
+    )
+    assert '\nLABEL "x"="y"\n' in text
 
 
 def test_a_failed_push(engine: Engine, image: Callable[..., str]) -> None:

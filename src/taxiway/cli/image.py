@@ -38,6 +38,7 @@ from taxiway.settings import Settings
 # Where a certificate authority of the machine's own is named, or installed (Debian).
 _BUNDLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 _INSTALLED = Path("/usr/local/share/ca-certificates")
+_ATTEMPTS = 3  # of a build that meets the removal of an image
 _SHORTEST = 6  # of a secret that is hidden in the output; shorter ones would be found everywhere
 
 
@@ -334,7 +335,11 @@ def _write_by_s2i(options: Options, image: ImagePlan, file: Path) -> None:
 
 def _build(engine: str, argv: list[str]) -> None:
     console.command(argv)
-    result = building.run(engine, argv)
+    for _ in range(_ATTEMPTS):
+        result = building.run(engine, argv)
+        if not (result.status and building.hit_a_removal(result.output)):
+            break
+        console.step(f"{engine} met an image that is just being removed; once more")
     if result.status:
         raise EngineFailedError(
             f"{engine} build",

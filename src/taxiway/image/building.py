@@ -129,6 +129,14 @@ _ADVICE = (
 _OF_THE_ENGINE = re.compile(r"rlimit|cgroup|newuidmap|subuid|OCI runtime|docker\.sock|storage driver", re.IGNORECASE)
 
 
+def hit_a_removal(output: str) -> bool:
+    """Tell whether the engine looked at an image that another process had just removed, and gave up; pure.
+
+    Podman and Buildah look at all images for a cached layer: https://github.com/containers/buildah/issues/5674
+    """
+    return re.search(r"(layer|image) not known|locating item named", "\n".join(output.splitlines()[-2:])) is not None
+
+
 def advice(output: str, engine: str) -> str:
     """Say what to do about what an engine said; empty where that isn't known. Pure."""
     for pattern, text in _ADVICE:
