@@ -81,7 +81,7 @@ def test_only_what_changed_is_installed(tmp_path: Path, data: Path) -> None:
     text = lab.run("build", source=source, env=env).text
     assert "(six 1.17.0 added" in text or "requirements changed" in text
     assert "Dependencies: unchanged" in lab.run("build", source=source, env=env).text
-    assert "(--clean;" in lab.run("build", "--clean", source=source, env=env).text
+    assert "(--clean)" in lab.run("build", "--clean", source=source, env=env).text
 
 
 def test_reload_and_interrupt(tmp_path: Path, data: Path) -> None:

@@ -106,7 +106,8 @@ def _prepare(environment: Environment, environ: Mapping[str, str], python: str |
     if not has or another or clean:
         chosen = interpreters.find(wish, environ)
         why = "--clean" if clean else f"its Python is {version}" if another else "a new environment"
-        console.step(f"Making the environment {environment.name}: Python {chosen.version} ({why}; {wish.origin})")
+        asked = f", as {wish.origin} asks for" if wish.origin != interpreters.OWN else ""
+        console.step(f"Making the environment {environment.name}: Python {chosen.version}{asked} ({why})")
         _clear(layout)
         argv = [chosen.path, "-m", "venv", "--without-pip", "--symlinks", layout.app_root]
         result = output(argv, env=environ, cwd="/")

@@ -15,6 +15,7 @@ from taxiway.errors import BadPythonVersionError, CommandFailedError, NoInterpre
 from taxiway.process import output
 
 OLDEST = "3.11"  # what taxiway_runtime is written for
+OWN = "taxiway"  # an origin
 _QUESTION = "import sys; print('%d.%d.%d' % sys.version_info[:3], getattr(sys, '_base_executable', sys.executable))"
 
 
@@ -67,7 +68,7 @@ def wanted(source: Path, told: str | None) -> Wanted:
         specifier = SpecifierSet(str(requires))
     except InvalidSpecifier:
         raise BadPythonVersionError(str(requires), "requires-python in pyproject.toml") from None
-    return Wanted(specifier & SpecifierSet(f">={OLDEST}"), "requires-python in pyproject.toml" if requires else "taxiway")
+    return Wanted(specifier & SpecifierSet(f">={OLDEST}"), "requires-python in pyproject.toml" if requires else OWN)
 
 
 def find(wish: Wanted, environ: Mapping[str, str]) -> Interpreter:
