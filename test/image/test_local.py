@@ -13,7 +13,8 @@ cd /
 rm -rf /opt/app-root /opt/taxiway/wheelhouse /etc/taxiway
 useradd --create-home ada
 cp -r /case /home/ada/site
-chown -R ada /home/ada /proc/self/fd/1 /proc/self/fd/2  # Apache opens its standard error again
+chown -R ada /home/ada
+chown ada /proc/self/fd/1 /proc/self/fd/2  # Apache opens its standard error again
 exec su ada -c 'cd ~/site && unset APP_ROOT VIRTUAL_ENV && HOME=/home/ada exec taxiway start --host 0.0.0.0'
 """
 
