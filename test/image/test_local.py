@@ -15,7 +15,10 @@ useradd --create-home ada
 cp -r /case /home/ada/site
 chown -R ada /home/ada
 chown ada /proc/self/fd/1 /proc/self/fd/2  # Apache opens its standard error again
-exec su ada -c 'cd ~/site && unset APP_ROOT VIRTUAL_ENV && HOME=/home/ada exec taxiway start --host 0.0.0.0'
+cd /home/ada/site
+unset APP_ROOT VIRTUAL_ENV
+export HOME=/home/ada
+exec setpriv --reuid=ada --regid=ada --init-groups taxiway start --host 0.0.0.0
 """
 
 

@@ -14,6 +14,7 @@ import harness
 
 TAXIWAY = (sys.executable, "-m", "taxiway")
 _STOP_S = 30
+_BUILD_S = 180
 
 
 def environ(data: Path, **more: str) -> dict[str, str]:
@@ -62,6 +63,11 @@ class Server(harness.Container):
         """Exit status of the ended process."""
         assert self.process
         return self.process.wait(_STOP_S)
+
+    def wait(self, path: str = "/") -> harness.Answer:
+        """Wait until it answers; what has to be built first takes its own time."""
+        harness.wait_for(lambda: True if "(Ctrl-C stops it)" in self.logs() or not self.is_running() else None, _BUILD_S)
+        return super().wait(path)
 
     @property
     def leader(self) -> int:
