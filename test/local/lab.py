@@ -27,6 +27,16 @@ def environ(data: Path, **more: str) -> dict[str, str]:
     return {**own, "PYTHONPATH": str(harness.ROOT / "src"), "XDG_DATA_HOME": str(data), "TMPDIR": str(data), "CI": "1", **more}
 
 
+def copy_case(case: str, target: Path, data: Path) -> Path:
+    """Copy a case of test/apps; what it would keep in a container's own /tmp goes below a directory of the test."""
+    source = harness.copy_app(harness.APPS / case, target)
+    for path in filter(Path.is_file, source.rglob("*")):
+        content = path.read_bytes()
+        if b"/tmp/" in content:
+            path.write_bytes(content.replace(b"/tmp/", f"{data}/".encode()))
+    return source
+
+
 def run(*arguments: str, source: Path, env: Mapping[str, str], check: bool = True) -> harness.Output:
     """Run taxiway in an application's directory."""
     done = subprocess.run(

@@ -25,22 +25,28 @@ BAD = [case for case in CASES if case not in GOOD]
 @pytest.mark.parametrize("case", GOOD)
 def test_starts_and_answers(case: str, tmp_path: Path) -> None:
     expected = harness.read_expectation(case)
-    source = harness.copy_app(harness.APPS / case, tmp_path / case)
+    data = tmp_path / "data"
+    data.mkdir()
+    source = lab.copy_case(case, tmp_path / case, data)
     before = lab.files(source)
-    env = lab.environ(tmp_path / "data", **expected["build"].get("env", {}))
-    (tmp_path / "data").mkdir()
-    with lab.start(source=source, env={**env, **expected.get("run", {}).get("env", {})}) as running:
+    env = lab.environ(data, **expected["build"].get("env", {}))
+    run_env = {name: value.replace("/tmp/", f"{data}/") for name, value in expected.get("run", {}).get("env", {}).items()}
+    log = lab.run("build", source=source, env=env).text if run_env else ""  # which hasn't these variables
+    with lab.start(source=source, env={**env, **run_env}) as running:
         running.wait(expected["request"][-1]["path"])
-        log = running.logs()
-        (stored,) = (tmp_path / "data").glob("taxiway/environments/*/.taxiway/launch.json")
+        log += running.logs()
+        (stored,) = data.glob("taxiway/environments/*/.taxiway/launch.json")
         plan = json.loads(stored.read_text())
         wanted = {name: HERE if value == "mod_wsgi" else value for name, value in expected["plan"].items()}
         assert {name: plan[name] for name in wanted} == wanted, log
-        harness.check_requests(running, expected["request"], {'"PORT": "8080"': f'"PORT": "{running.port}"', "mod_wsgi": HERE})
+        here = {'"PORT": "8080"': f'"PORT": "{running.port}"', "mod_wsgi": HERE, "/tmp/": f"{data}/"}
+        harness.check_requests(running, expected["request"], here)
         for socket in expected.get("websocket", []):
             assert running.exchange(socket["path"], socket["send"]) == socket["answer"], running.logs()
         assert running.interrupt() in (ENDED_BY_INTERRUPT if plan["interface"] in PROGRAMS else {0}), running.logs()[-3000:]
-        for text in (*expected["build"].get("log", []), *expected.get("run", {}).get("log", [])):
+        for text in expected["build"].get("log", []):
+            assert text in log, log
+        for text in expected.get("run", {}).get("log", []):
             assert text in running.logs()
     # Hooks write what they like; and a program reads Django's settings by itself, so their STATIC_ROOT counts.
     if not list(source.glob(".*/*hooks")) and not (plan["interface"] in PROGRAMS and plan["framework"]):
@@ -50,9 +56,10 @@ def test_starts_and_answers(case: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", BAD)
 def test_fails_with_the_stated_error(case: str, tmp_path: Path) -> None:
     expected = harness.read_expectation(case)["build"]
-    source = harness.copy_app(harness.APPS / case, tmp_path / case)
-    (tmp_path / "data").mkdir()
-    result = lab.run("start", source=source, env=lab.environ(tmp_path / "data", **expected.get("env", {})), check=False)
+    data = tmp_path / "data"
+    data.mkdir()
+    source = lab.copy_case(case, tmp_path / case, data)
+    result = lab.run("start", source=source, env=lab.environ(data, **expected.get("env", {})), check=False)
     assert result.status != 0
     assert f"[{expected['error']}]" in result.text, result.text
     for text in expected.get("log", []):
