@@ -82,7 +82,7 @@ class FakeContainers(Containers):
 
 CONFIG = Config(
     user="1001", environment=(), labels={}, entrypoint=(), command=("run",), working_directory="/srv", ports=(), volumes=(),
-    stop_signal="", healthcheck=(), architecture="amd64", created="", history=(), diff_ids=(),
+    stop_signal="", healthcheck=(), architecture="amd64", history=(), diff_ids=(),
 )  # fmt: skip
 
 

@@ -19,7 +19,6 @@ class Step:
     created_by: str
     empty: bool
     """Whether it made no layer."""
-    comment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,6 @@ class Config:
     stop_signal: str
     healthcheck: tuple[str, ...]
     architecture: str
-    created: str
     history: tuple[Step, ...]
     diff_ids: tuple[str, ...]
     """Digests of the unpacked layers."""
@@ -98,11 +96,6 @@ class Reader:
     def text(self, key: str) -> str:
         """Return a string, "" if there is none."""
         value: str = self._get(key, str, "")
-        return value
-
-    def number(self, key: str) -> int:
-        """Return a number, 0 if there is none."""
-        value: int = self._get(key, int, 0)
         return value
 
     def flag(self, key: str) -> bool:
@@ -175,10 +168,6 @@ def read_config(document: Any, what: str) -> Config:
         stop_signal=config.text("StopSignal"),
         healthcheck=config.reader("Healthcheck").texts("Test"),
         architecture=top.text("architecture"),
-        created=top.text("created"),
-        history=tuple(
-            Step(created_by=row.text("created_by"), empty=row.flag("empty_layer"), comment=row.text("comment"))
-            for row in top.readers("history")
-        ),
+        history=tuple(Step(created_by=row.text("created_by"), empty=row.flag("empty_layer")) for row in top.readers("history")),
         diff_ids=tuple(checked_digest(digest, what) for digest in rootfs.texts("diff_ids")),
     )

@@ -71,9 +71,6 @@ class Reading(Protocol):
     def take(self, size: int) -> bytes:
         """Return so many bytes, or fewer at the end."""
 
-    def skip(self, size: int) -> None:
-        """Pass over so many bytes."""
-
     def follow(self, size: int) -> None:
         """Let the next bytes be a member's content, of which a reader may take as much as it wants."""
 
