@@ -87,7 +87,7 @@ REDIS = Kind(
     port=6379,
     scheme="redis",
     django=(),
-    packages=("redis", "django-redis", "rq", "django-rq", "hiredis", "celery-redis"),
+    packages=("redis", "django-redis", "rq", "django-rq", "hiredis"),
     data="/data",
     environment={},
     password="",
@@ -200,7 +200,7 @@ def _of_settings(home: Path, module: str | None) -> tuple[list[_DjangoDatabase],
         return [], False
     base = home / Path(*module.split("."))
     files = [path for path in (base.with_suffix(".py"), *sorted(base.parent.glob("*.py"))) if path.is_file()]
-    trees = [ast.parse(path.read_bytes()) for path in dict.fromkeys(files) if _is_python(path)]
+    trees = [tree for path in dict.fromkeys(files) if (tree := _parse(path))]
     rows = [row for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Dict) and (row := _database(node))]
     short = any(
         isinstance(node, ast.JoinedStr) and ast.unparse(node).startswith(("f'django.db.backends.", 'f"django.db.backends.'))
@@ -210,12 +210,11 @@ def _of_settings(home: Path, module: str | None) -> tuple[list[_DjangoDatabase],
     return rows, short
 
 
-def _is_python(path: Path) -> bool:
+def _parse(path: Path) -> ast.Module | None:
     try:
-        ast.parse(path.read_bytes())
+        return ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
-        return False
-    return True
+        return None
 
 
 def _database(node: ast.Dict) -> _DjangoDatabase | None:

@@ -16,7 +16,7 @@ from typing import Self, TextIO
 _SAFE = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789@%+=:,./-_")
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
-_BOLD, _DIM, _RED, _GREEN, _YELLOW, _CYAN = "1", "2", "1;31", "32", "33", "1;36"
+_DIM, _RED, _YELLOW, _CYAN = "2", "1;31", "33", "1;36"
 _ERASE = "\r\x1b[2K"  # the whole line
 _TICK_S = 0.5
 
@@ -199,22 +199,6 @@ def status(text: str) -> None:
         with _lock:
             _running[-1].doing = masked(text.strip())
             _draw_status()
-
-
-def progress(what: str, done: int, total: int | None) -> None:
-    """Say how many bytes of something are there; as `status`.
-
-    Args:
-        what: Such as "uv-0.9.tar.gz".
-        done: Bytes.
-        total: Bytes; None where it isn't known.
-    """
-    status(f"{what}: {size(done)}" + (f" of {size(total)} ({100 * done // total} %)" if total else ""))
-
-
-def size(count: int) -> str:
-    """Write a number of bytes for people."""
-    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"  # noqa: PLR2004
 
 
 _running: list[Step] = []

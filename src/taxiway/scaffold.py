@@ -142,7 +142,7 @@ def hooks(plan: BuildPlan, requires: Mapping[str, bool]) -> dict[str, str]:
         setup = (
             "# The first user, from DJANGO_SUPERUSER_USERNAME, _PASSWORD and _EMAIL.\n"
             'if [ -n "${DJANGO_SUPERUSER_USERNAME:-}" ]; then\n'
-            f"  python {manage} createsuperuser --noinput || echo 'There is one of that name already.'\nfi\n"
+            f"  python {manage} createsuperuser --noinput\nfi\n"
         )
         return {"setup": _hook("setup", "once, for a new database", setup), "verify": _verify(f"python {manage} check --deploy")}
     found = {"setup": _hook("setup", "once, for a new database", "# python -m shop.first_data\n")}

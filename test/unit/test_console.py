@@ -122,7 +122,6 @@ def test_a_step(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
     with console.step("Installing") as step:
         console.status("one of many")
-        console.progress("x.whl", 5, 10)
         step.result = "3 packages"
     assert capsys.readouterr() == ("---> Installing\n     3 packages, 2.3 s\n", "")
 
@@ -142,8 +141,6 @@ def test_a_step_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         console.status("Downloading numpy from hush")
         assert "     0 s  Downloading numpy from ****" in terminal.getvalue()
         console.detail("a line")
-        console.progress("numpy.whl", 2_500_000, 10_000_000)
-        assert "     0 s  numpy.whl: 2.5 MB of 10.0 MB (25 %)" in terminal.getvalue()
         step.result = "done"
     console.hide([])
     assert terminal.shown == ["---> Installing ****", "     a line", "     done, 0.0 s", ""]
@@ -199,11 +196,6 @@ def test_stdout_is_for_data(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr() == ('{\n  "a": 1\n}\n', "---> a\n")
 
 
-@pytest.mark.parametrize(("count", "text"), [(0, "0 kB"), (1500, "2 kB"), (999_999, "1000 kB"), (12_345_678, "12.3 MB")])
-def test_size(count: int, text: str) -> None:
-    assert console.size(count) == text
-
-
 COMMAND = (sys.executable, "-m", "taxiway", "plan", str(APP), "--verbose")
 
 
@@ -215,3 +207,23 @@ def test_no_control_characters_where_no_terminal_is(arguments: tuple[str, ...]) 
     ran = subprocess.run(arguments, capture_output=True, check=False, env={"TERM": "xterm", "PATH": os.defpath})
     assert ran.stdout + ran.stderr
     assert not re.search(rb"[\x00-\x08\x0b-\x1f\x7f]", ran.stdout + ran.stderr)
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize(("term", "changes"), [("xterm", True), ("dumb", False)])
+def test_a_real_terminal(term: str, *, changes: bool) -> None:
+    """Stderr alone is one: what goes on is shown there, and stdout, a pipe, has plain lines."""
+    program = "from taxiway import console\nwith console.step('x'):\n    console.status('halfway')\n"
+    mine, its = os.openpty()
+    ran = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=its, check=True, env={"TERM": term, "PATH": os.defpath}
+    )
+    os.close(its)
+    try:
+        shown = os.read(mine, 4096)
+    except OSError:  # EIO: nothing was written
+        shown = b""
+    os.close(mine)
+    assert re.fullmatch(rb"---> x\n     0\.\d s\n", ran.stdout)
+    assert (b"halfway" in shown) is changes
+    assert shown.endswith(b"\r\x1b[2K") is changes

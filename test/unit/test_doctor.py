@@ -25,7 +25,6 @@ INFO = {
 PODMAN = Engine(name="podman", info=INFO, answer=YES, runs=YES)
 DOCKER = Engine(name="docker", info={}, answer=YES, runs=None)
 WELL = Machine(
-    system="Debian",
     user="ann",
     uid=1000,
     has_sub_ids=True,

@@ -129,10 +129,12 @@ def taxiway() -> None:
     """Turn a Python web application into a production image, and run it.
 
     \b
+    Here and now, without a container:          taxiway start
     What will be built and started, and why:    taxiway plan
-    An image without the s2i tool:              taxiway image NAME
+    An image, with or without s2i:              taxiway image NAME
+    With its databases, for development:        taxiway compose
     All settings, with value and origin:        taxiway settings
-    The front end's configuration:              taxiway proxy nginx --host NAME ...
+    What this machine lacks for what:           taxiway doctor
 
     The options stand before or after the name of a command. Colors: NO_COLOR=1 takes them away, FORCE_COLOR=1 writes them
     where no terminal is.

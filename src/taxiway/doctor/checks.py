@@ -18,7 +18,6 @@ AREAS = {
     "project": "the application in this directory",
 }
 _LOW_BYTES = 3_000_000_000  # a builder image, an application's layers and a wheel cache
-_FUSE = "overlay"
 
 # What to install by which package manager; None: that one has no such package.
 _PACKAGES: dict[str, dict[str, str | None]] = {
@@ -215,7 +214,9 @@ def _engine(engine: Engine, machine: Machine) -> Iterator[Finding]:
         yield Finding("image", WRONG, f"{machine.user} has no range of user IDs for containers (subuid(5))", fix)
     driver = engine.info.get("store", {}).get("graphDriverName") or engine.info.get("Driver")
     if driver == "vfs":
-        yield Finding("image", MISSING, f"{name}'s storage driver is vfs, which copies each layer whole", install(_FUSE, machine))
+        yield Finding(
+            "image", MISSING, f"{name}'s storage driver is vfs, which copies each layer whole", install("overlay", machine)
+        )
 
 
 def _about(engine: Engine) -> str:

@@ -60,8 +60,6 @@ class Engine:
 class Machine:
     """What matters of this machine."""
 
-    system: str
-    """PRETTY_NAME of os-release, or the kernel's name."""
     user: str
     uid: int
     has_sub_ids: bool
@@ -99,7 +97,6 @@ def look(environ: Mapping[str, str], *, index: bool = True) -> Machine:
     url = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL") or DEFAULT_INDEX
     user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
     return Machine(
-        system=_system(_read("/etc/os-release")),
         user=user,
         uid=os.getuid(),
         has_sub_ids=has_sub_ids(_read("/etc/subuid"), user, os.getuid()),
@@ -129,11 +126,6 @@ def _read(path: str) -> str:
         return Path(path).read_text(encoding="utf-8")
     except OSError:
         return ""
-
-
-def _system(os_release: str) -> str:
-    named = dict(line.split("=", 1) for line in os_release.splitlines() if "=" in line)
-    return named.get("PRETTY_NAME", os.uname().sysname).strip('"')
 
 
 def has_sub_ids(table: str, user: str, uid: int) -> bool:
