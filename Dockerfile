@@ -170,7 +170,10 @@ LABEL io.openshift.s2i.scripts-url="image:///usr/libexec/s2i" \
       maintainer="the taxiway developers" \
       vendor="taxiway" \
       release="1" \
+      org.opencontainers.image.vendor="taxiway" \
       org.opencontainers.image.licenses="Apache-2.0"
+# What engines send anyway, said for those who look: each server is stopped by it, as graceful.sh translates it.
+STOPSIGNAL SIGTERM
 
 
 # ---- builder ----

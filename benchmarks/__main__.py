@@ -7,7 +7,19 @@ import importlib
 import sys
 from pathlib import Path
 
-NAMES = ("sizes", "audit", "faults", "starts", "servers", "proxy", "rebuilds", "image_rebuilds", "installs", "warpdrive")
+NAMES = (
+    "sizes",
+    "audit",
+    "faults",
+    "starts",
+    "servers",
+    "proxy",
+    "rebuilds",
+    "image_rebuilds",
+    "installs",
+    "materials",
+    "warpdrive",
+)
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "test" / "image"))  # containers as the image tests have them

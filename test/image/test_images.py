@@ -46,6 +46,10 @@ def test_configuration(image: str) -> None:
     labels = config["Labels"]
     for name in ("io.openshift.s2i.scripts-url", "io.s2i.scripts-url"):
         assert labels[name] == "image:///usr/libexec/s2i"
+    oci = ("title", "description", "version", "vendor", "licenses", "base.name", "base.digest")
+    assert [name for name in oci if not labels.get(f"org.opencontainers.image.{name}")] == []
+    assert [name for name in ("name", "vendor", "version", "release", "summary", "maintainer") if not labels.get(name)] == []
+    assert config["StopSignal"] in {"SIGTERM", "15"}
     for name in ("io.k8s.display-name", "io.k8s.description", "io.openshift.expose-services", "io.openshift.tags"):
         assert labels[name]
 

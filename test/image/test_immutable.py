@@ -81,6 +81,10 @@ def test_plain_s2i_says_what_is_missing(tmp_path: Path, image_name: str) -> None
     source = write_source(tmp_path / "shop")
     log = harness.s2i_build(source, image_name).text
     assert "immutable: they belong to user 1001 until taxiway image, or assemble-runtime, gives them to root" in log
+    labels = harness.image_config(image_name)["Labels"]
+    assert labels["io.taxiway.immutable"] == "true"
+    assert labels["org.opencontainers.image.title"] == "application"
+    assert labels["org.opencontainers.image.licenses"] == "NOASSERTION"
     with harness.container(image_name) as running:
         assert running.wait().body == "written"
         assert "The application is to be immutable, but its files belong to user 1001, as who it runs." in running.logs()

@@ -30,6 +30,7 @@ def test_labels_of_a_project(tmp_path: Path) -> None:
         "org.opencontainers.image.licenses": "MIT",
         "org.opencontainers.image.source": "https://git.example.com/shop.git",
         "org.opencontainers.image.revision": COMMIT,
+        "org.opencontainers.image.vendor": "",
         "org.opencontainers.image.base.name": "b",
         "org.opencontainers.image.base.digest": "sha256:1",
         "name": "shop",

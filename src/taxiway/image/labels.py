@@ -50,6 +50,7 @@ def labels(
         "licenses": project["license"] if isinstance(project.get("license"), str) else "NOASSERTION",  # SPDX: nothing is said
         "source": came_from.url,
         "revision": came_from.commit,
+        "vendor": "",
         **(base or {}),
     }
     return {
