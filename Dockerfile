@@ -19,6 +19,8 @@ ARG INPUTS=
 
 # ---- wheels: the only stage that asks a package index ----
 FROM ${BASE_IMAGE} AS wheels
+# What is compiled, and put into wheels, is the same on any day: 1980-01-01, as scripts/images.sh has it for all files.
+ENV SOURCE_DATE_EPOCH=315532800
 # Packages have the version of the Debian release, which BASE_IMAGE chooses.
 # hadolint ignore=DL3008
 RUN set -eux; \
@@ -143,7 +145,10 @@ RUN /scripts/make-materials taxiway-runtime "${BASE_IMAGE}" "${BASE_DIGEST}" "${
 
 # ---- shape: the configuration that both images have ----
 FROM scratch AS shape
-# First of all something that differs from one Python to the next: buildah's cache doesn't look at build arguments in ENV and LABEL, so
+# The time that scripts/images.sh gives to all files, so that the images are the same on any day. Engines don't look at it when they
+# take layers from their cache: the label keeps those apart that were built without it.
+LABEL io.taxiway.created="315532800"
+# Before the rest something that differs from one Python to the next: buildah's cache doesn't look at build arguments in ENV and LABEL, so
 # it would give one suite's values to another.
 COPY --from=wheels /layers/common/ /
 ARG PYTHON_VERSION

@@ -19,6 +19,7 @@ NAMES = (
     "installs",
     "materials",
     "warpdrive",
+    "digests",
 )
 
 if __name__ == "__main__":

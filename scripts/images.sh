@@ -8,12 +8,14 @@
 # its registry, unless it is here.
 # PYTHON_VERSION    with BASE_IMAGE: X.Y of its Python, if that is not the suite's
 # IMAGE_PREFIX      the first part of the images' names, for a second checkout beside the first (taxiway)
+# REFRESH=1         build again, with nothing from the engine's cache
 # VERBOSE=1         show the builds' output
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LABEL="io.taxiway.inputs"
+readonly CREATED=315532800 # 1980-01-01, the first day of zip archives, wheels among them; the Dockerfile has it too
 # What the Dockerfile copies.
 readonly CONTEXT_PATHS=(Dockerfile LICENSE docs/errors.md pyproject.toml requirements s2i/bin scripts/image src)
 
@@ -107,10 +109,13 @@ build() {
   local image="localhost/${IMAGE_PREFIX}-${target}:${SUITE}"
   # No bridge network, so the host's is the only one with a way out.
   [[ "${ENGINE_PUBLISH:?}" == yes ]] || options+=(--network=host)
+  # One time for all files and for the image, whose digest is the same on any day then; Docker's classic builder can't.
+  [[ "${ENGINE}" != podman ]] || options+=("--timestamp=${CREATED}")
+  [[ -z "${REFRESH:-}" ]] || options+=(--no-cache)
   local hash found version digest revision
   hash="$(inputs_hash "${context}" "${base}" "${target}" "${python}")"
   found="$(label_of "${image}")"
-  if [[ "${found}" == "${hash}" ]]; then
+  if [[ "${found}" == "${hash}" && -z "${REFRESH:-}" ]]; then
     note "${image} is up to date"
   else
     version="$(sed -n 's/^__version__ = "\(.*\)"$/\1/p' "${context}/src/taxiway/__init__.py")"

@@ -1239,6 +1239,16 @@ class AuditFailedError(TaxiwayError):
         )
 
 
+class ImagesDifferError(TaxiwayError):
+    """`taxiway diff` found something."""
+
+    code = "images-differ"
+    exit_status = 1
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"The images differ in {count} places.\n\nThey stand above, each with its likely cause.")
+
+
 class NoSuchImageError(TaxiwayError):
     """There is no image of that name."""
 

@@ -27,7 +27,7 @@ Seen = dict[str, tuple[object, ...]]
 
 @pytest.fixture(scope="session")
 def umoci() -> str:
-    return harness.run(str(harness.ROOT / "scripts" / "umoci.sh")).text.splitlines()[-1]
+    return harness.run(str(harness.ROOT / "scripts" / "debian-tool.sh"), "umoci").text.splitlines()[-1]
 
 
 def unpacked(umoci: str, layout: Path, rootfs: Path) -> Seen | None:

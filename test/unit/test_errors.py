@@ -106,6 +106,7 @@ STATUSES = {
     "no-pip": 8,
     "not-root": 8,
     "audit-failed": 1,
+    "images-differ": 1,
     "bad-image": 9,
     "image-too-large": 9,
     "no-sbom-library": 9,

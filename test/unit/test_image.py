@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from taxiway.errors import NoEngineError
-from taxiway.image import engines
+from taxiway.image import dockerfile, engines
 from taxiway.image.dockerfile import ImagePlan, Layers, parse_s2i_environment, render
 
 
@@ -194,3 +194,55 @@ def test_immutable() -> None:
     assert last[5] == "USER 0"
     assert last[6].startswith("RUN cd /opt/app-root && xargs --null rm -rf ")
     assert last[7:9] == ["RUN taxiway assemble-runtime --in-place", "USER 1001"]
+
+
+STEPS = {
+    "layers": ImagePlan(builder="b", runtime="r", layers=Layers(inputs=("uv.lock",)), labels={"l": "1"}),
+    "one layer": ImagePlan(builder="b", runtime="r"),
+    "on the builder": ImagePlan(builder="b", runtime=None, layers=Layers(inputs=("uv.lock",))),
+    "all on the builder": ImagePlan(builder="b", runtime=None),
+}
+
+
+@pytest.mark.parametrize(
+    ("plan", "targets", "begins"),
+    [
+        (STEPS["layers"], ["base", "build", None], "FROM {base}\nCOPY --from={build} --chown=1001:0 /tmp/layer /opt/app-root\n"),
+        (
+            STEPS["one layer"],
+            ["base", "build", None],
+            "FROM {base}\nCOPY --from={build} --chown=1001:0 /opt/app-root /opt/app-root\n",
+        ),
+        (
+            STEPS["on the builder"],
+            ["dependencies", "build", None],
+            "FROM {dependencies}\nCOPY --from={build} --chown=1001:0 /tmp/layer",
+        ),
+        (STEPS["all on the builder"], [None], 'FROM b AS build\nLABEL io.taxiway.created="99"\nCOPY '),
+    ],
+    ids=STEPS,
+)
+def test_steps(plan: ImagePlan, targets: list[str | None], begins: str) -> None:
+    """The same instructions as the Dockerfile's, but for the label; the last step copies what the others made."""
+    steps = dockerfile.steps(plan, 99)
+    assert [step.target for step in steps] == targets
+    assert [step.timestamp_s for step in steps] == [*[dockerfile.DEPENDENCIES_TIME_S] * (len(steps) - 1), 99]
+    assert steps[-1].dockerfile.startswith(begins)
+    written = {
+        line.replace("{build}", "build").replace("SOURCE_DATE_EPOCH=99 ", "")
+        for step in steps
+        for line in step.dockerfile.splitlines()
+    }
+    left_out = set(render(plan).splitlines()) - written
+    assert all(line.startswith("FROM ") for line in left_out)
+    assert sum(step.dockerfile.count("SOURCE_DATE_EPOCH=99 ") for step in steps) == max(
+        1, len(steps) - 1
+    )  # a RUN of the same text
+    assert sum("io.taxiway.created" in step.dockerfile for step in steps) == len(steps) - (len(steps) > 1)
+
+
+def test_command_of_a_step() -> None:
+    argv = engines.build_command(
+        "podman", images=(), dockerfile="d", context=".", timestamp_s=0, target="base", id_file="i", cached=False
+    )
+    assert argv[3:] == ["--timestamp=0", "--target=base", "--iidfile=i", "--no-cache", "--file", "d", "."]

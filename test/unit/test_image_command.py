@@ -56,6 +56,8 @@ class Engine:
         """Fail with the command that is to fail."""
         self.ran.append(" ".join(argv))
         assert argv[0] == engine
+        for file in (word.removeprefix("--iidfile=") for word in argv if word.startswith("--iidfile=")):
+            Path(file).write_text("sha256:5eed\n", encoding="ascii")
         return Result(0, "") if self.recovers and len(self.ran) > 1 else self.fails.get(argv[1], Result(0, ""))
 
 
@@ -99,15 +101,23 @@ def test_options(engine: Engine, image: Callable[..., str]) -> None:
         "--secret=id=t,src=TREE/app/wsgi.py",
         "--credentials=TREE/c",
     )
-    (argv,) = engine.ran
-    assert argv.startswith("podman build --pull=never --network=host --platform=linux/amd64 --secret=id=netrc,src=/")
-    assert " --secret=id=t,src=/" in argv
-    assert " --tag localhost/shop --tag localhost/shop:2 --file " in argv
+    assert len(engine.ran) == 3
+    for argv in engine.ran:
+        assert argv.startswith("podman build --pull=never --network=host --platform=linux/amd64 --timestamp=")
+        assert " --secret=id=netrc,src=/" in argv
+        assert " --secret=id=t,src=/" in argv
+    assert ["--no-cache" in argv for argv in engine.ran] == [False, False, True]
+    assert [" --tag localhost/shop --tag localhost/shop:2 --file " in argv for argv in engine.ran] == [False, False, True]
+
+
+def test_refresh(engine: Engine, image: Callable[..., str]) -> None:
+    image("--refresh")
+    assert ["--no-cache" in argv for argv in engine.ran] == [True, True, True]
 
 
 def test_push(engine: Engine, image: Callable[..., str]) -> None:
     image("--push", "--tag=here:5000/shop:2", "--insecure-registry", name="registry.example.org/shop")
-    assert engine.ran[1:] == [
+    assert engine.ran[3:] == [
         "podman push --tls-verify=false registry.example.org/shop",
         "podman push --tls-verify=false here:5000/shop:2",
     ]

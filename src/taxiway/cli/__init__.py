@@ -39,6 +39,7 @@ GROUPS = {
     "Images": {
         "image": "image",
         "audit": "audit",
+        "diff": "diff",
         "sbom": "sbom",
         "assemble": "assemble",
         "save-artifacts": "save_artifacts",

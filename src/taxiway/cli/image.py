@@ -4,8 +4,10 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,7 @@ from taxiway.errors import (
     PushFailedError,
     WrongPlatformError,
 )
-from taxiway.image import building, context, dockerfile, engines
+from taxiway.image import building, context, dockerfile, engines, times
 from taxiway.image.dockerfile import BUILDER_IMAGE, RUNTIME_IMAGE, SCRIPTS, ImagePlan, Layers, parse_s2i_environment
 from taxiway.image.labels import labels
 from taxiway.layout import APP_ROOT, UPLOAD
@@ -84,6 +86,7 @@ class Options:
     no_network: bool
     push: bool
     insecure_registry: bool
+    refresh: bool
     s2i: bool
     print_dockerfile: bool
 
@@ -131,6 +134,7 @@ class Options:
 @click.option("--no-network", is_flag=True, help="Build without a network, from the source's wheelhouse.")
 @click.option("--push", is_flag=True, help="Push all names to their registries, with the engine's credentials.")
 @click.option("--insecure-registry", is_flag=True, help="The registry has no TLS, or a certificate that isn't trusted.")
+@click.option("--refresh", is_flag=True, help="Build all anew, with nothing of the engine's and the installer's caches.")
 @click.option("--s2i", is_flag=True, help="Let the s2i tool write the Dockerfile; the application stays on the builder image.")
 @click.option("--print-dockerfile", "-f", is_flag=True, help="Print the Dockerfile that would be used; build nothing.")
 def command(**given: Any) -> None:
@@ -161,7 +165,9 @@ def command(**given: Any) -> None:
         has_mounts = engines.has_mounts(engine) if not options.print_dockerfile else engine != "docker"
         secrets = dict(_given(options, has_mounts=has_mounts))
         image = _image_plan(options, directory, settings, facts, plan)
-        image = replace(image, credentials=tuple(name for name in secrets if name in FILES), cache=has_mounts)
+        image = replace(
+            image, credentials=tuple(name for name in secrets if name in FILES), cache=has_mounts and not options.refresh
+        )
         image = replace(image, labels={**_labels(options, directory, settings, engine, image), **options.labels})
         file = Path(temporary, "Dockerfile")
         if options.s2i:
@@ -176,16 +182,22 @@ def command(**given: Any) -> None:
         console.detail(f"source: {count} files" + f"; left out: {', '.join(left_out)}" * bool(left_out))
         if image.assemble.startswith(UPLOAD):
             console.detail("one layer, because of .s2i/bin/assemble: what that does isn't known before")
-        argv = engines.build_command(
+        command = partial(
+            engines.build_command,
             engine,
-            images=options.images,
-            dockerfile=str(file),
             context=str(directory),
             network="none" if options.no_network else options.network,
             platform=options.platform,
             secrets=secrets,
         )
-        _build(engine, argv)
+        if options.s2i or engine == "docker":
+            _build(engine, command(images=options.images, dockerfile=str(file), cached=not options.refresh))
+        else:
+            created_s, origin = times.of_source(
+                options.source, directory, image.source.get("OPENSHIFT_BUILD_COMMIT", ""), os.environ
+            )
+            console.detail(f"the image's time: {datetime.fromtimestamp(created_s, UTC):%Y-%m-%d %H:%M:%S} UTC ({origin})")
+            _build_in_steps(engine, command, options, dockerfile.steps(image, created_s), Path(temporary))
     for name in options.images if options.push else ():
         _push(engine, name, options)
     console.step(
@@ -348,6 +360,30 @@ def _build(engine: str, argv: list[str]) -> None:
             building.advice(result.output, engine),
             building.own_error(result.output),
         )
+
+
+def _build_in_steps(
+    engine: str, command: Callable[..., list[str]], options: Options, steps: Sequence[dockerfile.Step], directory: Path
+) -> None:
+    """Let the engine make one part after the other; only the last gets the image's names."""
+    made: dict[str, str] = {}
+    for step in steps:
+        file, id_file = directory / f"Dockerfile.{step.target or 'image'}", directory / "id"
+        text = step.dockerfile
+        for name, identifier in made.items():
+            text = text.replace(f"{{{name}}}", identifier)
+        file.write_text(text, encoding="utf-8")
+        argv = command(
+            images=() if step.target else options.images,
+            dockerfile=str(file),
+            timestamp_s=step.timestamp_s,
+            target=step.target,
+            id_file=str(id_file),
+            cached=not options.refresh and (step.target is not None or len(steps) == 1),
+        )
+        _build(engine, argv)
+        if step.target:
+            made[step.target] = id_file.read_text(encoding="ascii").strip().removeprefix("sha256:")
 
 
 def _push(engine: str, name: str, options: Options) -> None:

@@ -51,6 +51,7 @@ def environment(environ: Mapping[str, str], given: Credentials, private: str) ->
         env["UV_NO_CACHE"] = "1"
     env.setdefault("UV_LINK_MODE", "copy" if environ.get("UV_CACHE_DIR") else "hardlink")
     env["UV_NO_PROGRESS"] = "1"
+    env.setdefault("SOURCE_DATE_EPOCH", "315532800")  # for what is compiled: 1980-01-01, so that it is the same on any day
     return env | {"PIP_NO_CACHE_DIR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_PROGRESS_BAR": "off", "PIP_NO_INPUT": "1"}
 
 

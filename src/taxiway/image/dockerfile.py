@@ -19,6 +19,8 @@ _SYSTEM = "/opt/system-packages"
 _STATUS = "/opt/runtime-packages"
 _LAYER = "/tmp/layer"  # noqa: S108  # in the stage of the build alone
 _CACHE = "/tmp/cache"  # noqa: S108
+DEPENDENCIES_TIME_S = 315_532_800  # 1980-01-01, the first day of zip archives, wheels among them
+_CREATED = "io.taxiway.created"
 _SECRETS = "/run/secrets"  # where engines put a secret that has no other place
 
 
@@ -70,34 +72,83 @@ class ImagePlan:
     run: str = f"{SCRIPTS}/run"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One of the engine's builds on the way to an image that has the same digest each time."""
+
+    dockerfile: str
+    """Where it needs what an earlier step made, its name in braces stands for the ID."""
+    target: str | None
+    """The stage that is built, and the name of what it makes; None: the image itself."""
+    timestamp_s: int
+    """The time that files and image get, in seconds since 1970."""
+
+
 def render(plan: ImagePlan) -> str:
     """Write the Dockerfile; pure."""
-    variables = [f"ENV {name}={_quote(value)}" for name, value in plan.environment.items()]
-    begin = [*(_install(plan.packages, plan.runtime) if plan.packages else ()), *variables]
-    if plan.layers:
-        lines = [f"FROM {plan.builder} AS dependencies", *begin, *_dependencies(plan, plan.layers)]
-        lines += ["", "FROM dependencies AS build", *_source(plan, f"--layer={_LAYER}", *_may_remove(plan.layers)), ""]
+    stages, base, final = _parts(plan)
+    return "\n".join([*stages, *[""] * bool(base), *base, *final, ""])
+
+
+def steps(plan: ImagePlan, created_s: int) -> tuple[Step, ...]:
+    """Write the builds by which the image comes out the same each time; pure.
+
+    Podman and Buildah give one time to all that a build makes (`--timestamp`). The dependencies' layer gets a time that doesn't
+    depend on the source, so that it stays the same when only that changes. They take layers from their cache whatever time those
+    have; so what goes into the image has a label before it that by-hand builds of the Dockerfile don't have, and the last step,
+    which only copies, uses no cache.
+
+    Args:
+        plan: What the image is built from.
+        created_s: The time of the source, in seconds since 1970.
+    """
+    variables = {"SOURCE_DATE_EPOCH": str(created_s)}
+    stages, base, final = _parts(plan, (f'LABEL {_CREATED}="{DEPENDENCIES_TIME_S}"',), variables)
+    if not base:
+        stages, _, final = _parts(plan, (f'LABEL {_CREATED}="{created_s}"',), variables)
+        return (Step(dockerfile="\n".join([*stages, *final, ""]), target=None, timestamp_s=created_s),)
+    if base == ["FROM dependencies"]:
+        target, text = "dependencies", stages
     else:
-        lines = [f"FROM {plan.builder} AS build", *begin, *_source(plan)]
+        target, text = "base", [*stages, "", f"{base[0]} AS base", *base[1:]]
+    last = [f"FROM {{{target}}}", *(line.replace("--from=build ", "--from={build} ") for line in final)]
+    before = ("\n".join([*text, ""]), DEPENDENCIES_TIME_S)
+    return (
+        *(Step(dockerfile=before[0], target=name, timestamp_s=before[1]) for name in (target, "build")),
+        Step(dockerfile="\n".join([*last, ""]), target=None, timestamp_s=created_s),
+    )
+
+
+def _parts(
+    plan: ImagePlan, mark: tuple[str, ...] = (), more: Mapping[str, str] | None = None
+) -> tuple[list[str], list[str], list[str]]:
+    """Write the stages that build, the beginning of the last one, up to the dependencies, and its end."""
+    variables = [f"ENV {name}={_quote(value)}" for name, value in plan.environment.items()]
     owner = "0:0" if plan.immutable else "1001:0"
     # A stage more where it is to be immutable: what a step of the build writes belongs to the user that it runs as.
-    final = plan.runtime or (plan.builder if plan.immutable else None)
-    if final is not None:
-        lines += [*[""] * (plan.layers is None), f"FROM {final}"]
+    last = plan.runtime or (plan.builder if plan.immutable else None)
+    begin = [*mark * (last is None), *(_install(plan.packages, plan.runtime) if plan.packages else ()), *variables]
+    base: list[str] = []
+    if last is not None:
+        base = [f"FROM {last}", *mark]
         if plan.packages:
-            lines += [f"COPY --from=build {_SYSTEM}/ /"] if plan.runtime else _install(plan.packages, None)
-        stage = "dependencies" if plan.layers else "build"
-        lines += [*variables, f"COPY --from={stage} --chown={owner} {APP_ROOT} {APP_ROOT}"]
-    elif plan.layers:
-        lines += ["FROM dependencies"]
+            base += [f"COPY --from=build {_SYSTEM}/ /"] if plan.runtime else _install(plan.packages, None)
+        base += variables
     if plan.layers:
-        lines += [f"COPY --from=build --chown={owner} {_LAYER} {APP_ROOT}"]
-    lines += ["USER 0"] * plan.immutable
+        stages = [f"FROM {plan.builder} AS dependencies", *begin, *_dependencies(plan, plan.layers)]
+        options = (f"--layer={_LAYER}", *_may_remove(plan.layers))
+        stages += ["", "FROM dependencies AS build", *_source(plan, *options, more=more)]
+        base = [*base, f"COPY --from=dependencies --chown={owner} {APP_ROOT} {APP_ROOT}"] if base else ["FROM dependencies"]
+        final = [f"COPY --from=build --chown={owner} {_LAYER} {APP_ROOT}"]
+    else:
+        stages = [f"FROM {plan.builder} AS build", *begin, *_source(plan, more=more)]
+        final = [f"COPY --from=build --chown={owner} {APP_ROOT} {APP_ROOT}"] * bool(base)
+    final += ["USER 0"] * plan.immutable
     if plan.layers and plan.layers.may_remove:
-        lines += [f"RUN cd {APP_ROOT} && xargs --null rm -rf {REMOVED} <{REMOVED}"]
+        final += [f"RUN cd {APP_ROOT} && xargs --null rm -rf {REMOVED} <{REMOVED}"]
     if plan.immutable:  # what lies there in the image below belongs to others
-        lines += ["RUN taxiway assemble-runtime --in-place", "USER 1001"]
-    return "\n".join([*lines, *labels(plan), f"CMD {json.dumps([plan.run])}", ""])
+        final += ["RUN taxiway assemble-runtime --in-place", "USER 1001"]
+    return stages, base, [*final, *labels(plan), f"CMD {json.dumps([plan.run])}"]
 
 
 def labels(plan: ImagePlan) -> list[str]:
@@ -126,8 +177,8 @@ def _dependencies(plan: ImagePlan, layers: Layers) -> list[str]:
     ]
 
 
-def _source(plan: ImagePlan, *options: str) -> list[str]:
-    return [f"COPY --chown=1001:0 . {UPLOAD}", _run(plan, *options, secrets=plan.secrets, more=plan.source)]
+def _source(plan: ImagePlan, *options: str, more: Mapping[str, str] | None = None) -> list[str]:
+    return [f"COPY --chown=1001:0 . {UPLOAD}", _run(plan, *options, secrets=plan.secrets, more={**(more or {}), **plan.source})]
 
 
 def _may_remove(layers: Layers) -> list[str]:
@@ -136,7 +187,7 @@ def _may_remove(layers: Layers) -> list[str]:
 
 def _run(plan: ImagePlan, *options: str, secrets: Sequence[str] = (), more: Mapping[str, str] | None = None) -> str:
     words = mounts(plan, secrets)
-    variables = {**plan.build_environment, **(more or {})}
+    variables = {**(more or {}), **plan.build_environment}
     if plan.cache:
         words.append(f"--mount=type=cache,id=taxiway,target={_CACHE},uid=1001,gid=0")
         variables = {"UV_CACHE_DIR": f"{_CACHE}/uv"} | variables

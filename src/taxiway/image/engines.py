@@ -61,10 +61,15 @@ def build_command(
     network: str | None = None,
     platform: str | None = None,
     secrets: Mapping[str, str] | None = None,
+    timestamp_s: int | None = None,
+    target: str | None = None,
+    id_file: str | None = None,
+    cached: bool = True,
 ) -> list[str]:
     """Write the command that builds an image from a Dockerfile beside its context, with secrets by their files; pure."""
     pull = {"podman": ["--pull=never"], "docker": ["--pull=false", "--force-rm"], "buildah": ["--pull-never", "--layers"]}[engine]
-    options = [f"--{name}={value}" for name, value in (("network", network), ("platform", platform)) if value]
+    named = {"network": network, "platform": platform, "timestamp": timestamp_s, "target": target, "iidfile": id_file}
+    options = [f"--{name}={value}" for name, value in named.items() if value is not None] + ["--no-cache"] * (not cached)
     given = [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
     tags = [word for image in images for word in ("--tag", image)]
     return [engine, "build", *pull, *options, *given, *tags, "--file", dockerfile, context]
