@@ -28,6 +28,7 @@ COMMANDS = {
     "project": "start a shell in which it is active",
     "activate": "Start a shell in which",
     "deactivate": "Leave the active environment",
+    "diff": "Compare two images, each a local one by its name",
     "destroy": "Remove this directory's environment",
     "exec": "in this directory with the environment",
     "shell": "Start your shell",

@@ -51,6 +51,8 @@ def command(*, one: str, other: str, engine: str | None, architecture: str | Non
         console.data_as_json({"digests": [before.digest, after.digest], "differences": differences})
     else:
         _tell(found if everything else found[:_SHOWN], len(found))
+    if found and console.is_json():  # the differences are the document; an error would be a second one
+        click.get_current_context().exit(ImagesDifferError.exit_status)
     if found:
         raise ImagesDifferError(len(found))
     if not console.is_json():

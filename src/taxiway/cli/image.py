@@ -194,7 +194,7 @@ def command(**given: Any) -> None:
             _build(engine, command(images=options.images, dockerfile=str(file), cached=not options.refresh))
         else:
             created_s, origin = times.of_source(
-                options.source, directory, image.source.get("OPENSHIFT_BUILD_COMMIT", ""), os.environ
+                options.source, directory, provenance.source(Path(os.devnull), image.source).commit, os.environ
             )
             console.detail(f"the image's time: {datetime.fromtimestamp(created_s, UTC):%Y-%m-%d %H:%M:%S} UTC ({origin})")
             _build_in_steps(engine, command, options, dockerfile.steps(image, created_s), Path(temporary))
@@ -265,8 +265,8 @@ def _authorities(environ: Mapping[str, str]) -> str | None:
 
 
 def _came_from(source: Path) -> provenance.Source:
-    """Find out where a source came from; one with changes isn't the commit."""
-    found = provenance.source(source, {})
+    """Find out where a source came from; one with changes isn't the commit, and a commit is the same on any branch."""
+    found = replace(provenance.source(source, {}), reference="")
     if found.commit:
         argv = ["git", "-C", str(source), "status", "--porcelain"]
         status = process.output(argv, env=os.environ, cwd=source)
