@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 _WRAPPERS = 20  # layers of middleware, at the most
+_STEP_BYTES = 4 << 20  # it takes some pages more or less each time, and an image that is built again is to be the same
 LIMIT_S = 120  # a database that isn't there during the build may be waited for at the import
 _STATIC_MIDDLEWARE = ("whitenoise", "servestatic", "dj_static")
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -206,7 +207,8 @@ def main(app: str, file: str, *, collect: bool = False) -> None:
     sys.path.insert(0, str(home))
     found = answer(app)
     if "interface" in found:
-        found["import_bytes"] = private_memory(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"))
+        needed = private_memory(Path("/proc/self/status").read_text(encoding="ascii", errors="replace"))
+        found["import_bytes"] = needed and -(-needed // _STEP_BYTES) * _STEP_BYTES
         found["free_threaded"] = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))  # PEP 703
         faulthandler.cancel_dump_traceback_later()
         if collect and "static_root" in found and Path.cwd() == home:
