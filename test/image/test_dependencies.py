@@ -169,6 +169,39 @@ def test_only_a_changed_pin_is_installed(source: Path, netrc: Path, index: Packa
         assert builder.tree() == changed, "as if it had been installed from scratch"
 
 
+def test_addresses_and_repositories(source: Path, netrc: Path, index: PackageIndex, tmp_path: Path) -> None:
+    """A wheel by its URL with a hash, and a git repository at a commit: the same by both installers."""
+    (repository := tmp_path / "repository").mkdir()
+    system = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    (repository / "pyproject.toml").write_text(system)
+    (repository / "backend.py").write_text(BACKEND)
+    git = ("git", "-c", "user.name=A User", "-c", "user.email=user@example.com", "-C", str(repository))
+    for argv in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=First")):
+        harness.run(*git, *argv)
+    commit = harness.run(*git, "rev-parse", "HEAD").text.strip()
+    url = index.url.replace("/simple/", "/files/alpha-1.0-py3-none-any.whl")
+    pinned = lock(index, "alpha==1.0").partition("--hash=")[2].strip()
+    lines = [f"alpha @ {url} --hash={pinned}", f"compiled @ git+file:///repository@{commit}"]
+    (source / "requirements.txt").write_text("\n".join([*lines, ""]))
+    owner = ("--env=GIT_CONFIG_COUNT=1", "--env=GIT_CONFIG_KEY_0=safe.directory", "--env=GIT_CONFIG_VALUE_0=*")
+    trees = []
+    for tool in ("uv", "pip"):
+        with workshop(*given(netrc, index), f"--volume={repository}:/repository:ro", *owner) as builder:
+            builder.assemble(source, f"TAXIWAY_INSTALLER={tool}")
+            assert builder.sh("alpha; python -c 'import compiled; print(compiled.VERSION)'") == "1.0\n1.0\n"
+            trees.append(builder.tree())
+    assert trees[0] == trees[1]
+    wrong = f"{pinned[:-1]}{'0' if pinned[-1] != '0' else '1'}"
+    (source / "requirements.txt").write_text("\n".join([lines[0].replace(pinned, wrong), lines[1], ""]))
+    with (
+        workshop(*given(netrc, index), f"--volume={repository}:/repository:ro", *owner) as builder,
+        pytest.raises(AssertionError) as caught,
+    ):
+        builder.assemble(source)
+    assert "alpha" in str(caught.value)
+    assert "requirements.txt line 1" in str(caught.value)
+
+
 def test_offline(source: Path, netrc: Path, index: PackageIndex, image_name: str) -> None:
     """A wheelhouse that `taxiway wheels` filled: no request, no network, the same files."""
     with workshop(*given(netrc, index)) as builder:
