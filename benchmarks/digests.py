@@ -49,5 +49,12 @@ def main() -> None:
             rows.append((case, "same" if found[0] == found[1] and len(found[0]) == 64 else f"differs: {found}"))
             print(*rows[-1], file=sys.stderr)
             podman("rmi", "--force", *names, check=False)
+    again = harness.PREFIX + "-again"
+    harness.run(str(harness.ROOT / "scripts/images.sh"), "builder", "runtime", env={"IMAGE_PREFIX": again, "REFRESH": "1"})
+    for image in (harness.BUILDER, harness.RUNTIME):
+        other = image.replace(harness.PREFIX, again, 1)
+        ids = {podman("inspect", "--format={{.Id}}", name).text for name in (image, other)}
+        rows.append((image, "same" if len(ids) == 1 else "differs"))
+        podman("rmi", "--force", other, other.replace(f":{harness.SUITE}", ":latest"), check=False)
     same = sum(result == "same" for _, result in rows)
     measure.table("Images of test/apps, built twice", ("", "digest"), [*rows, ("all", f"{same} of {len(rows)} the same")])

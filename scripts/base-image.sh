@@ -5,12 +5,14 @@
 # SUITE            trixie (default), bookworm; forky and sid as far as their mirrors allow
 # BASE_IMAGE       use this image instead; nothing is made
 # PULL_TIMEOUT     seconds for the registry, 10 by default; 0: do not ask one
-# DEBIAN_MIRROR    mirror to bootstrap from, where the default one can't be reached
+# DEBIAN_MIRROR    mirror to bootstrap from, where the default one can't be reached, or a dated one
+# REFRESH          1: make it again
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 readonly LABEL="io.taxiway.inputs"
+readonly CREATED=315532800 # 1980-01-01, as images.sh has it: the same packages make the same image on any day
 
 # inputs_hash: changes with this script, the suite and the mirror, and with nothing else.
 inputs_hash() {
@@ -77,7 +79,7 @@ bootstrap() {
   esac
   # The image lies in a scratch directory until it is imported: no need to wait for the disk after each package.
   # shellcheck disable=SC2016 # $1 is the hook's own
-  TMPDIR="$(dirname "${tar}")" mmdebstrap "${options[@]}" --dpkgopt=force-unsafe-io \
+  SOURCE_DATE_EPOCH="${CREATED}" TMPDIR="$(dirname "${tar}")" mmdebstrap "${options[@]}" --dpkgopt=force-unsafe-io \
     --customize-hook='sed -i /force-unsafe-io/d "$1"/etc/dpkg/dpkg.cfg.d/*' \
     "${SUITE}" "${tar}" ${DEBIAN_MIRROR:+"${DEBIAN_MIRROR}"}
 }
@@ -85,11 +87,8 @@ bootstrap() {
 # import TAR IMAGE HASH
 import() {
   local tar="${1}" image="${2}" hash="${3}"
-  "${ENGINE}" import \
-    --change "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin" \
-    --change "CMD [\"bash\"]" \
-    --change "LABEL ${LABEL}=${hash}" \
-    "${tar}" "${image}"
+  "${ROOT}/scripts/rootfs-archive.py" "${tar}" "${image}" "${CREATED}" "${LABEL}=${hash}" >"${tar}.image"
+  "${ENGINE}" load --input "${tar}.image"
 }
 
 main() {
@@ -102,7 +101,7 @@ main() {
   local hash found
   hash="$(inputs_hash)"
   found="$(label_of "${image}")"
-  if [[ "${found}" == "${hash}" ]]; then
+  if [[ "${found}" == "${hash}" && -z "${REFRESH:-}" ]]; then
     note "base image: ${image} is up to date"
     return
   fi
