@@ -39,13 +39,13 @@ def main() -> None:
     for case in cases:
         with TemporaryDirectory() as directory:
             source = harness.copy_app(harness.APPS / case, Path(directory) / "source")
-            again = Path(directory) / "in another" / "place"
-            shutil.copytree(source, again)
-            for path in again.rglob("*"):
-                path.chmod(path.stat().st_mode & 0o700)
+            elsewhere = Path(directory) / "in another" / "place"
+            shutil.copytree(source, elsewhere)
+            for entry in elsewhere.rglob("*"):
+                entry.chmod(entry.stat().st_mode & 0o700)
             variables = [f"--env={k}={v}" for k, v in harness.read_expectation(case)["build"].get("env", {}).items()]
             names = [f"localhost/taxiway-bench/digests-{case}-{number}" for number in (1, 2)]
-            found = [build(source, names[0], *variables), build(again, names[1], "--refresh", *variables, **OTHER)]
+            found = [build(source, names[0], *variables), build(elsewhere, names[1], "--refresh", *variables, **OTHER)]
             rows.append((case, "same" if found[0] == found[1] and len(found[0]) == 64 else f"differs: {found}"))
             print(*rows[-1], file=sys.stderr)
             podman("rmi", "--force", *names, check=False)
@@ -57,4 +57,4 @@ def main() -> None:
         rows.append((image, "same" if len(ids) == 1 else "differs"))
         podman("rmi", "--force", other, other.replace(f":{harness.SUITE}", ":latest"), check=False)
     same = sum(result == "same" for _, result in rows)
-    measure.table("Images of test/apps, built twice", ("", "digest"), [*rows, ("all", f"{same} of {len(rows)} the same")])
+    measure.table("Images, built twice", ("", "digest"), [*rows, ("all", f"{same} of {len(rows)} the same")])
