@@ -80,6 +80,8 @@ def direct_url(text: str) -> str | None:
     url = data.get("url", "")
     if not url or url.startswith("file:"):
         return None
+    if "archive_info" in data:
+        data["archive_info"] = {}  # pip writes the archive's hash, uv doesn't; PEP 610 asks for neither, and the lock has it
     data["url"] = re.sub(r"://[^/@]*:[^/@]*@", "://", url)
     return json.dumps(data, sort_keys=True) + "\n"
 
