@@ -42,7 +42,10 @@ def test_console_scripts() -> None:
         ("", None),
         ('{"url": "file:///tmp/build/x.whl", "archive_info": {}}', None),
         ('{"url":"https://h/x.whl","archive_info":{}}', '{"archive_info": {}, "url": "https://h/x.whl"}\n'),
-        ('{"url":"https://h/x.whl","archive_info":{"hashes":{"sha256":"0"}}}', '{"archive_info": {}, "url": "https://h/x.whl"}\n'),
+        (
+            '{"url":"https://h/x.whl","archive_info":{"hashes":{"sha256":"0"}}}',
+            '{"archive_info": {}, "url": "https://h/x.whl"}\n',
+        ),
         ('{"url": "https://u:canary@h/x.whl"}', '{"url": "https://h/x.whl"}\n'),
         ('{"url": "ssh://git@h/x.git"}', '{"url": "ssh://git@h/x.git"}\n'),  # PEP 610 lets this one stay
     ],

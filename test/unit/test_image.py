@@ -151,12 +151,25 @@ def test_build_command(engine: str, options: list[str]) -> None:
     assert argv == [engine, "build", *options, "--tag", "shop", "--tag", "shop:1", "--file", "/d/Dockerfile", "."]
 
 
-def test_secrets_need_buildkit() -> None:
-    """Docker before 23 has to be told; Podman and a build without secrets needn't."""
-    assert engines.environment("docker", {"netrc": "/n"}, {"A": "1"}) == {"A": "1", "DOCKER_BUILDKIT": "1"}
-    assert (
-        engines.environment("docker", {}, {"A": "1"}) == engines.environment("podman", {"netrc": "/n"}, {"A": "1"}) == {"A": "1"}
-    )
+@pytest.mark.parametrize(
+    ("environ", "client", "asked", "expected"),
+    [
+        ({}, "27.1 with buildx", False, True),
+        ({"DOCKER_BUILDKIT": "0"}, "27.1 with buildx", True, False),
+        ({}, "20.10.24+dfsg1", True, True),
+        ({}, "20.10.24+dfsg1", False, False),
+        ({}, "27.1", True, False),
+        ({}, "", True, False),
+    ],
+)
+def test_mounts_of_docker(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], client: str, *, asked: bool, expected: bool
+) -> None:
+    def ask(argv: list[str]) -> SimpleNamespace:
+        return SimpleNamespace(returncode=int("buildx" not in client), stdout=client if "--format" in argv else "")
+
+    monkeypatch.setattr(engines, "ask", ask)
+    assert engines.docker_has_mounts(asked=asked, environ=environ) is expected
 
 
 def test_credentials_are_secrets_of_the_engine() -> None:

@@ -65,13 +65,14 @@ class Engine:
 def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
     fake = Engine()
     monkeypatch.setattr(engines, "find", lambda names: names[0])
-    monkeypatch.setattr(engines, "has_mounts", lambda _: fake.has_mounts)
+    monkeypatch.setattr(engines, "docker_has_mounts", lambda *, asked: fake.has_mounts)  # noqa: ARG005
     monkeypatch.setattr(engines, "platform_of", lambda _, image: fake.has.get(image))
     monkeypatch.setattr(engines, "digest", lambda _engine, image: f"sha256:of {image}")
     monkeypatch.setattr(building, "run", fake.run)
     monkeypatch.setattr("taxiway.cli.image._INSTALLED", Path("/nowhere"))
     for name in ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DOCKER_BUILDKIT", "")  # undone afterwards
     return fake
 
 

@@ -162,7 +162,10 @@ def command(**given: Any) -> None:
         if options.no_network:
             _refuse_downloads(directory, facts, settings)
         engine = _engine(options)
-        has_mounts = engines.has_mounts(engine) if not options.print_dockerfile else engine != "docker"
+        has_mounts = engine != "docker"
+        if not has_mounts and not options.print_dockerfile:
+            has_mounts = engines.docker_has_mounts(asked=bool(options.credentials or options.secrets))
+            os.environ["DOCKER_BUILDKIT"] = str(int(has_mounts))
         secrets = dict(_given(options, has_mounts=has_mounts))
         image = _image_plan(options, directory, settings, facts, plan)
         image = replace(

@@ -10,6 +10,7 @@ from taxiway.errors import NoEngineError
 ENGINES = ("podman", "docker")
 BUILDERS = (*ENGINES, "buildah")
 """Those that can build; Buildah runs nothing."""
+_PLUG_IN_SINCE = 23  # Docker's release notes: BuildKit is the default builder, by buildx
 
 
 def ask(argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":
@@ -35,9 +36,17 @@ def find(engines: Sequence[str] = ENGINES) -> str:
     raise NoEngineError(tried)
 
 
-def has_mounts(engine: str, environ: Mapping[str, str] = os.environ) -> bool:
-    """Tell whether the engine knows `RUN --mount`: of Docker only BuildKit does, which is a plug-in of its client."""
-    return engine != "docker" or (environ.get("DOCKER_BUILDKIT") != "0" and ask(["docker", "buildx", "version"]).returncode == 0)
+def docker_has_mounts(*, asked: bool, environ: Mapping[str, str] = os.environ) -> bool:
+    """Tell whether Docker knows `RUN --mount`: only BuildKit does, a plug-in of its client from version 23 on.
+
+    Older clients bring it themselves, but use it only if they are told; that is done where something has to be mounted (`asked`).
+    """
+    if environ.get("DOCKER_BUILDKIT") == "0":
+        return False
+    if ask(["docker", "buildx", "version"]).returncode == 0:
+        return True
+    version = ask(["docker", "version", "--format", "{{.Client.Version}}"]).stdout.partition(".")[0]
+    return asked and version.isdecimal() and int(version) < _PLUG_IN_SINCE
 
 
 def digest(engine: str, image: str) -> str:
@@ -73,11 +82,6 @@ def build_command(
     given = [f"--secret=id={name},src={path}" for name, path in (secrets or {}).items()]
     tags = [word for image in images for word in ("--tag", image)]
     return [engine, "build", *pull, *options, *given, *tags, "--file", dockerfile, context]
-
-
-def environment(engine: str, secrets: Mapping[str, str] | None, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment for the build: before Docker 23, secrets have to be asked for with BuildKit; pure."""
-    return {**environ, **({"DOCKER_BUILDKIT": "1"} if engine == "docker" and secrets else {})}
 
 
 def platform_of(engine: str, image: str) -> str | None:
