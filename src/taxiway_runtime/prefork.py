@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 
 IMPORT_FAILED = 3  # as gunicorn ends
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 _PAUSE_S = 1.0  # before a process that died is replaced
 _sockets: list[socket.socket] = []
 _children: list[int] = []  # this process, if another takes its place when it ends
@@ -47,7 +48,7 @@ class _Parent:
         self.status = 0
 
     def watch(self, processes: int) -> int:
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in _STOPS:
             signal.signal(name, self._stop)
         while True:
             while not self.stopping and len(self.ready) < processes:
@@ -70,14 +71,17 @@ class _Parent:
 
     def _fork(self) -> None:
         reader, writer = os.pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)  # a stop meanwhile wouldn't reach a process that isn't noted yet
         pid = os.fork()
         if pid:
-            os.close(writer)
             self.ready[pid] = reader
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
+            os.close(writer)
             return
         _children.append(os.getpid())
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in _STOPS:
             signal.signal(name, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPS)
         status = 0
         try:
             self.run(lambda: os.close(writer) if os.write(writer, b"1") else None)
