@@ -169,3 +169,11 @@ def test_many_differences_are_cut(tmp_path: Path) -> None:
     paths = save(tmp_path, one, other)
     assert CliRunner().invoke(taxiway, ["diff", *paths]).stdout.endswith("... and 10 more: --all\n")
     assert CliRunner().invoke(taxiway, ["diff", "--all", *paths]).stdout.count("content") == 60
+
+
+def test_only_the_digest_differs(tmp_path: Path) -> None:
+    step = {"created_by": "RUN x", "created": "2026-01-01T00:00:00Z"}
+    one, other = (archive([file("a")], history=[step | {"author": name}]) for name in ("a", "b"))
+    result = CliRunner().invoke(taxiway, ["diff", *save(tmp_path, one, other)])
+    assert result.exit_code == 0
+    assert result.stdout.startswith("Files and configuration are the same, the digests aren't: sha256:")

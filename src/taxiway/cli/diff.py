@@ -55,8 +55,13 @@ def command(*, one: str, other: str, engine: str | None, architecture: str | Non
         click.get_current_context().exit(ImagesDifferError.exit_status)
     if found:
         raise ImagesDifferError(len(found))
-    if not console.is_json():
+    if console.is_json():
+        return
+    if before.digest == after.digest:
         console.say(f"The images are the same: {before.digest}")
+    else:
+        console.say(f"Files and configuration are the same, the digests aren't: {before.digest}, {after.digest}")
+        console.detail("saved in different formats, or the engine noted its own intermediate images in the history")
 
 
 def _tell(differences: list[Difference], count: int) -> None:
