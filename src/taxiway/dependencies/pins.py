@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from packaging.utils import canonicalize_name
 
+PUBLIC_INDEX = "https://pypi.org/simple"
+"""Where pip, uv and the tools that lock look unless they are told another index (PEP 503); locks name it, or leave it out."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pin:

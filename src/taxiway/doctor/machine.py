@@ -18,12 +18,12 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from taxiway import process
+from taxiway.dependencies.pins import PUBLIC_INDEX
 from taxiway.errors import CommandFailedError
 from taxiway.layout import wheelhouse
 
 _TIMEOUT_S = 20.0  # an engine's service may be started by the question
 _INDEX_TIMEOUT_S = 10.0
-DEFAULT_INDEX = "https://pypi.org/simple/"
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")  # requires-python of taxiway, to the newest release
 PROGRAMS = (
     *("apt-get", "dnf", "brew"),
@@ -94,7 +94,7 @@ def look(environ: Mapping[str, str], *, index: bool = True) -> Machine:
     path = environ.get("PATH", os.defpath) + f":/usr/sbin:/sbin:{Path(sys.executable).parent}"  # where PATH may not look
     programs = {name: found for name in PROGRAMS if (found := shutil.which(name, path=path))}
     engines = tuple(look_at_engine(name, environ) for name in ("podman", "docker") if name in programs)
-    url = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL") or DEFAULT_INDEX
+    url = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or environ.get("PIP_INDEX_URL") or PUBLIC_INDEX
     user = environ.get("USER") or environ.get("LOGNAME") or str(os.getuid())
     return Machine(
         user=user,

@@ -61,15 +61,14 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
     _check_fresh(list(pins.values()), document, manifest, selection)
     settings = manifest.data.get("tool", {}).get("pdm", {})
     indexes = dict.fromkeys(s["url"] for s in settings.get("source", ()) if s.get("type", "index") == "index" and "url" in s)
-    if indexes and not any(s.get("name") == "pypi" for s in settings["source"]):
-        indexes = {"https://pypi.org/simple": None, **indexes}
+    public_too = not any(s.get("name") == "pypi" for s in settings.get("source", ()))
     return PinnedList(
         format=NAME,
         file=document.file,
         pins=tuple(pins.values()),
         complete=True,
         contents=(document.text,),
-        options=index_options(indexes),
+        options=index_options(indexes, public_too=public_too),
     )
 
 

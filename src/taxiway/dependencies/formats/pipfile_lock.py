@@ -25,14 +25,14 @@ from taxiway.dependencies.formats.common import (
     vcs_url,
 )
 from taxiway.dependencies.formats.pylock import index_options
-from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.dependencies.pins import PUBLIC_INDEX, Pin, PinnedList
 from taxiway.errors import BadLockError
 
 NAME = "Pipfile.lock"
 FILES = (NAME,)
 REFRESH = "pipenv lock"
 _MARKERS = ("os_name", "sys_platform", "platform_machine", "platform_system", "python_version", "python_full_version")
-_DEFAULT_SOURCE = {"name": "pypi", "url": "https://pypi.org/simple", "verify_ssl": True}
+_DEFAULT_SOURCE = {"name": "pypi", "url": PUBLIC_INDEX, "verify_ssl": True}
 
 
 def read(path: Path, source: Path, selection: Selection) -> PinnedList:

@@ -72,19 +72,15 @@ def read(path: Path, source: Path, selection: Selection) -> PinnedList:
     pins = tuple(_pin(p, document.file, line, applies=applies) for p, line, applies in entries)
     _check_fresh(pins, document, manifest, selection, chosen)
     check_python(_pep440(str(metadata.get("python-versions", ""))), selection, document.file)
-    sources = [p["source"] for p in packages if "source" in p]
-    indexes = dict.fromkeys(s["url"] for s in sources if s["type"] == "legacy")
-    if indexes and len([s for s in sources if s["type"] == "legacy"]) < len([p for p in packages if "source" not in p]) + len(
-        sources
-    ):
-        indexes = {"https://pypi.org/simple": None, **indexes}
+    sources = [p.get("source", {}) for p in packages]
+    indexes = dict.fromkeys(s["url"] for s in sources if s.get("type") == "legacy")
     return PinnedList(
         format=NAME,
         file=document.file,
         pins=pins,
         complete=True,
         contents=(document.text,),
-        options=index_options(indexes),
+        options=index_options(indexes, public_too=any(s.get("type") != "legacy" for s in sources)),
     )
 
 

@@ -19,7 +19,7 @@ from taxiway.dependencies.formats.common import (
     unsatisfied,
     vcs_url,
 )
-from taxiway.dependencies.pins import Pin, PinnedList
+from taxiway.dependencies.pins import PUBLIC_INDEX, Pin, PinnedList
 from taxiway.errors import BadLockError, MissingHashesError, TaxiwayError
 
 NAME = "pylock.toml"
@@ -94,11 +94,16 @@ def _explained(error: PylockValidationError, document: Document) -> TaxiwayError
     return BadLockError(document.file, f"{named}: {error}")
 
 
-def index_options(urls: dict[str, None]) -> tuple[str, ...]:
-    """Return the lines for an installer that name package indexes, but for the public one, which is the default."""
-    if all(urlsplit(url).hostname == "pypi.org" for url in urls):
+def index_options(urls: dict[str, None], *, public_too: bool = False) -> tuple[str, ...]:
+    """Return the lines for an installer that name package indexes; none if there is but the public one, which is the default.
+
+    Args:
+        urls: The indexes, in their order.
+        public_too: Whether the lock takes packages from the public index as well, without naming it.
+    """
+    if all(urlsplit(url).hostname == urlsplit(PUBLIC_INDEX).hostname for url in urls):
         return ()
-    first, *others = urls
+    first, *others = {PUBLIC_INDEX: None, **urls} if public_too else urls
     return (f"--index-url {first}", *(f"--extra-index-url {url}" for url in others))
 
 
