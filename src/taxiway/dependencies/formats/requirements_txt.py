@@ -142,7 +142,8 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
     for number, raw in enumerate(text.splitlines(), 1):
         if not parts:
             start = number
-        line = re.sub(r"(^|\s+)#.*$", "", raw)
+        comment = re.search(r"(?:^|(?<=\s))#", raw)
+        line = raw[: comment.start()].rstrip() if comment else raw
         if line.endswith("\\"):
             parts.append(line[:-1])
             continue
