@@ -58,10 +58,16 @@ def test_nothing_is_found_in_our_images(image: str, profile: str) -> None:
 
 def test_nothing_is_found_in_an_application(application: str, tmp_path: Path) -> None:
     """Neither in its files, nor when it is started; the document for CI says so too."""
-    result = audit(application, "--run", "--format=sarif", f"--output={tmp_path / 'audit.sarif'}")
+    result = audit(application, "--run", "--slow-path=/slow?seconds=2", "--format=sarif", f"--output={tmp_path / 'audit.sarif'}")
     assert result.status == 0, result.text
     assert "not checked" not in result.text
     (run,) = json.loads((tmp_path / "audit.sarif").read_text())["runs"]
     assert run["results"] == []
     assert {"R1", "R7", "S4", "C6"} <= {rule["id"] for rule in run["tool"]["driver"]["rules"]}
-    assert podman("ps", "--all", "--quiet", "--filter=name=taxiway-audit").text == ""
+    assert podman("ps", "--all", "--quiet", f"--filter=ancestor={application}").text == ""  # other tests have their own
+
+
+def test_a_path_that_is_not_slow(application: str) -> None:
+    result = audit(application, "--run", "--slow-path=/")
+    assert result.status == 0
+    assert "R5: / answered within 0.5 s, before SIGTERM: it isn't slow" in result.text

@@ -9,9 +9,10 @@ import harness
 import pytest
 from harness import BUILDER, ROOT, RUNTIME, TEST_IMAGES, podman
 
-# `lazy` starts under all restrictions and does the rest wrong; `picky` starts without them only.
+# `lazy` starts under all restrictions and does the rest wrong; `abrupt` too, but stops as soon as it is told to; `picky` starts
+# without restrictions only.
 PROGRAM = """\
-import errno, os, pathlib, pwd, signal, socket, time
+import errno, os, pathlib, pwd, signal, socket, sys, time
 mode = os.environ["MODE"]
 address = ("127.0.0.1", int(os.environ["PORT"]))
 if mode == "lazy":
@@ -21,6 +22,9 @@ if mode == "lazy":
     except OSError as error:
         if error.errno != errno.EROFS:
             raise
+elif mode == "abrupt":
+    address = ("", address[1])
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
 else:
     pwd.getpwuid(os.getuid())
     pathlib.Path("state").write_text("x")
@@ -55,13 +59,19 @@ def misbehaving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         podman("rmi", "--force", image, check=False)
 
 
+def volumes() -> set[str]:
+    """The volumes that audits have made."""
+    return {name for name in podman("volume", "ls", "--quiet").text.split() if name.startswith("taxiway-audit")}
+
+
 def running(image: str, output: Path, *options: str) -> tuple[dict[str, str], set[str]]:
     """Audit an image with --run; what the rules R saw, and those that couldn't be looked at."""
     argv = (sys.executable, "-m", "taxiway", "audit", image, "--run", "--format=json", f"--output={output}", *options)
+    before = volumes()
     harness.run(*argv, check=False, env={"PYTHONPATH": str(ROOT / "src")}, cwd=ROOT / "docs")
     document = json.loads(output.read_text())
-    assert podman("ps", "--all", "--quiet", "--filter=name=taxiway-audit").text == ""
-    assert "taxiway-audit" not in podman("volume", "ls", "--quiet").text
+    assert podman("ps", "--all", "--quiet", f"--filter=ancestor={image}", "--filter=name=taxiway-audit").text == ""
+    harness.wait_for(lambda: volumes() <= before or None, 60)  # those of other tests come and go
     return {f["rule"]: f["reason"] for f in document["findings"] if f["rule"][0] == "R"}, set(document["unchecked"])
 
 
@@ -73,6 +83,12 @@ def test_a_program_that_only_starts(misbehaving: str, tmp_path: Path) -> None:
     assert seen["R5"] == "it was still running 2 s after SIGTERM"
     assert "loopback" in seen["R6"]
     assert seen["R7"] == "it writes into the root file system: /srv/data/state"
+    assert unchecked == set()
+
+
+def test_a_program_that_leaves_requests_unanswered(misbehaving: str, tmp_path: Path) -> None:
+    seen, unchecked = running(misbehaving, tmp_path / "report", "--env=MODE=abrupt", "--slow-path=/report")
+    assert seen["R5"].startswith("a request to /report that was in flight at SIGTERM got no whole answer: ")
     assert unchecked == set()
 
 

@@ -7,8 +7,10 @@ What is seen is read from /proc in the container (proc(5)), so that it works wit
 image than `cat` and `sh`.
 """
 
+import http.client
 import json
 import re
+import select
 import subprocess
 import time
 import uuid
@@ -27,6 +29,8 @@ PORT = 18080
 DECLARED = ("/tmp", "/var/tmp", "/run", "/dev", "/proc", "/sys", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/etc/mtab")  # noqa: S108
 """Where a container may write, and what engines put there."""
 _POLL_S = 0.1
+_IN_FLIGHT_S = 0.5
+"""How long a request has been sent before SIGTERM: longer than what lies in a queue, shorter than what is called slow."""
 _REAP_S = 3
 """How long a zombie may be seen; a process is one for a moment, always."""
 
@@ -57,6 +61,8 @@ class Options:
     """What the application needs to start."""
     writable: tuple[str, ...] = ()
     """Directories that the image declares as written."""
+    slow_path: str = ""
+    """Where the application takes a while to answer: a request to it is in flight at SIGTERM; empty: none is."""
 
 
 # Restrictions by name: Podman's and Docker's options. Pod Security "restricted" and OpenShift's restricted-v2.
@@ -161,12 +167,15 @@ def examine(containers: Containers, config: Config) -> Iterator[Verdict]:
             yield from (Verdict(rule=rule) for rule in ("R1", "R2", "R8"))
             yield Verdict(rule="R6", seen=wrong_ports(ports, PORT))
             yield _reaping(containers, name)
-            yield _stopping(containers, name)
+            stopping = _stopping(containers, name)
     except Outcome as outcome:
         yield from _each_alone(containers, limits, str(outcome))
         return
-    yield _same_volume(containers, limits["user"], config.working_directory)
-    yield _written(containers, limits["user"])
+    asks = bool(containers.options.slow_path) and not stopping.seen
+    yield _finishing(containers, limits["user"], config.stop_signal) if asks else stopping
+    alone = (*limits["user"], *limits["network"])
+    yield _same_volume(containers, alone, config.working_directory)
+    yield _written(containers, alone)
 
 
 def _examine_builder(containers: Containers) -> Iterator[Verdict]:
@@ -226,6 +235,35 @@ def _stopping(containers: Containers, name: str) -> Verdict:
         f"it was still running {containers.options.grace_s} s after SIGTERM" if late else f"it ended with {status} after SIGTERM"
     )
     return Verdict(rule="R5", seen=what)
+
+
+def _finishing(containers: Containers, user: Sequence[str], stop_signal: str) -> Verdict:
+    """Let SIGTERM come while a request is being answered; it takes the engine's own network, and a port on 127.0.0.1."""
+    path, grace_s = containers.options.slow_path, containers.options.grace_s
+    try:
+        with containers.started(*user, f"--publish=127.0.0.1::{PORT}") as name:
+            containers.wait_until_listening(name)
+            host, _, port = containers.command("port", name, f"{PORT}/tcp").stdout.strip().partition(":")
+            connection = http.client.HTTPConnection(host, int(port), timeout=grace_s)
+            connection.request("GET", path, headers={"Host": "localhost"})
+            if select.select([connection.sock], [], [], _IN_FLIGHT_S)[0]:
+                return Verdict(rule="R5", unknown=f"{path} answered within {_IN_FLIGHT_S:g} s, before SIGTERM: it isn't slow")
+            containers.command("kill", f"--signal={stop_signal or 'SIGTERM'}", name)
+            return Verdict(rule="R5", seen=_cut_off(connection, path))
+    except (OSError, ValueError, Outcome) as error:
+        return Verdict(rule="R5", unknown=f"no request could be sent: {error}")
+
+
+def _cut_off(connection: http.client.HTTPConnection, path: str) -> str:
+    """Say what is wrong with the answer to a request that was in flight; empty: nothing."""
+    try:
+        answer = connection.getresponse()
+        answer.read()
+    except (OSError, http.client.HTTPException) as error:
+        return f"a request to {path} that was in flight at SIGTERM got no whole answer: {error or type(error).__name__}"
+    if answer.status >= http.client.INTERNAL_SERVER_ERROR:
+        return f"a request to {path} that was in flight at SIGTERM got {answer.status} {answer.reason}"
+    return ""
 
 
 def _same_volume(containers: Containers, user: Sequence[str], directory: str) -> Verdict:

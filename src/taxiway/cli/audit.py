@@ -62,6 +62,9 @@ def _variables(_: click.Context, __: click.Parameter, value: tuple[str, ...]) ->
 @click.option(
     "--grace", type=click.IntRange(1, 3600), default=30, show_default=True, help="With --run: seconds from SIGTERM to SIGKILL."
 )
+@click.option(
+    "--slow-path", default="", metavar="PATH", help="With --run: takes a second or more to answer; asked for when SIGTERM comes."
+)
 @click.option("--engine", type=click.Choice(engines.ENGINES), help="Whose images to look for. Default: the first that answers.")
 @click.option("--architecture", metavar="NAME", help="Of an image for several, such as arm64. Default: this machine's.")
 @click.option("--trusted", is_flag=True, help="Read without limits of size and number.")
@@ -77,6 +80,7 @@ def command(  # noqa: PLR0917
     runs: bool,  # noqa: FBT001
     env: dict[str, str],
     grace: int,
+    slow_path: str,
     engine: str | None,
     architecture: str | None,
     trusted: bool,  # noqa: FBT001
@@ -101,7 +105,7 @@ def command(  # noqa: PLR0917
     unchecked: dict[str, str] = {}
     if runs:
         chosen = profiles.choose(running.RULES, profile)
-        options = Options(env=env, grace_s=grace, writable=tuple(files.declared(found)))
+        options = Options(env=env, grace_s=grace, writable=tuple(files.declared(found)), slow_path=slow_path)
         verdicts = _run(Containers(engines.find((engine,) if engine else engines.ENGINES), image, options), found)
         more, unchecked = running.findings(verdicts, chosen)
         findings += more

@@ -57,7 +57,7 @@ RULES = (
     ),
     _rule(
         5,
-        "SIGTERM ends it in time, with status 0 or 143",
+        "SIGTERM ends it in time, with status 0 or 143; a request in flight is answered (--slow-path)",
         "Kubernetes: SIGKILL follows after terminationGracePeriodSeconds",
         "exec the server, so that it gets the signal; give it a time for requests in flight",
         "openshift",
