@@ -19,8 +19,9 @@ ARG INPUTS=
 
 # ---- wheels: the only stage that asks a package index ----
 FROM ${BASE_IMAGE} AS wheels
-# What is compiled, and put into wheels, is the same on any day: 1980-01-01, as scripts/images.sh has it for all files.
-ENV SOURCE_DATE_EPOCH=315532800
+# What is compiled, and put into wheels, is the same on any day: 1980-01-01, as scripts/images.sh has it for all files. Debug information
+# would name the directory of the compilation, which pip makes at random; the linker leaves it out.
+ENV SOURCE_DATE_EPOCH=315532800 LDFLAGS=-Wl,-S
 # Packages have the version of the Debian release, which BASE_IMAGE chooses.
 # hadolint ignore=DL3008
 RUN set -eux; \

@@ -29,14 +29,17 @@ def build(source: Path, image: str, *options: str, **environ: str) -> str:
 
 
 def of_own_images() -> Iterator[tuple[str, str]]:
-    """Build the builder and the runtime image again, without a cache."""
-    again = f"{harness.PREFIX}-again"
-    harness.run(str(harness.ROOT / "scripts/images.sh"), "builder", "runtime", env={"IMAGE_PREFIX": again, "REFRESH": "1"})
+    """Build the builder and the runtime image of this commit, and once more without a cache, with a base image made anew."""
+    prefixes = [f"{harness.PREFIX}-{number}" for number in (1, 2)]
+    for prefix, refresh in zip(prefixes, ("", "1"), strict=True):
+        env = {"IMAGE_PREFIX": prefix, "REFRESH": refresh}
+        harness.run(str(harness.ROOT / "scripts/images.sh"), "builder", "runtime", env=env)
     for image in (harness.BUILDER, harness.RUNTIME):
-        other = image.replace(harness.PREFIX, again, 1)
-        ids = {podman("inspect", "--format={{.Id}}", name).text for name in (image, other)}
+        names = [image.replace(harness.PREFIX, prefix, 1) for prefix in prefixes]
+        ids = {podman("inspect", "--format={{.Id}}", name).text for name in names}
         yield image, "same" if len(ids) == 1 else "differs"
-        podman("rmi", "--force", other, other.replace(f":{harness.SUITE}", ":latest"), check=False)
+        latest = [name.replace(f":{harness.SUITE}", ":latest") for name in names]
+        podman("rmi", "--force", *names, *latest, check=False)
 
 
 def main() -> None:

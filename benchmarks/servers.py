@@ -5,6 +5,7 @@ time to the first 200. Where the processors are busy, throughput is one divided 
 less on what else the machine does: on a busy one, go by that.
 """
 
+import math
 import os
 import re
 import statistics
@@ -21,15 +22,16 @@ from harness import Container, podman
 from server_matrix import SERVERS
 
 APPS = ("hello", "page")
-ROUNDS = int(os.environ.get("ROUNDS", "7"))
+ROUNDS = int(os.environ.get("ROUNDS", "15"))
 START_ROUNDS = 7
 SECONDS = 1
 PROCESSES, THREADS = 2, 4
 MODULES = {"hello": "hello world", "page": "Django page"}
 SIZE = {"TAXIWAY_PROCESSES": str(PROCESSES), "TAXIWAY_THREADS": str(THREADS)}
 PACKAGES = ("django==5.2.8", "paste==3.10.1")
-# The same server as a careful person starts it, with the settings of taxiway's that a request or a start can notice. Waitress has
-# no access log, so an application gets the usual one, Paste's.
+# The same server as a careful person starts it, with the settings of taxiway's that a request or a start can notice.
+# One socket for IPv4 and IPv6, but for uvicorn, whose single process can't have it. Waitress has no access log: its application
+# gets Paste's.
 BY_HAND = {
     "mod_wsgi": (
         "mod_wsgi-express start-server --application-type module {module} --callable-object {name} --server-root /tmp/m "
@@ -37,17 +39,17 @@ BY_HAND = {
         "--locale C.UTF-8"
     ),
     "gunicorn": (
-        "gunicorn --bind 0.0.0.0:8080 --worker-class {worker} --workers {processes} --threads {threads} "
+        "gunicorn --bind [::]:8080 --worker-class {worker} --workers {processes} --threads {threads} "
         "--keep-alive 75 --timeout 60 --worker-tmp-dir /dev/shm --access-logfile - --no-control-socket {module}:{name}"
     ),
     "uwsgi": (
-        "uwsgi --http-socket 0.0.0.0:8080 --processes {processes} --threads {threads} --enable-threads "
+        "uwsgi --http-socket [::]:8080 --processes {processes} --threads {threads} --enable-threads "
         "--master --need-app --harakiri 60 --auto-procname --lazy-apps --single-interpreter --thunder-lock "
         "--buffer-size 65535 --module {module}:{name}"
     ),
     "waitress": "waitress-serve --listen=*:8080 --threads={threads} --call logged:{module}",
     "uvicorn": "uvicorn --host 0.0.0.0 --port 8080 --workers {processes} --timeout-keep-alive 75 {module}:{name}",
-    "hypercorn": "hypercorn --bind 0.0.0.0:8080 --workers {processes} --keep-alive 75 --access-logfile - {module}:{name}",
+    "hypercorn": "hypercorn --bind [::]:8080 --workers {processes} --keep-alive 75 --access-logfile - {module}:{name}",
     "granian": "granian --interface asgi --host :: --port 8080 --workers {processes} --backlog 2048 --access-log {module}:{name}",
 }
 
@@ -124,7 +126,10 @@ def memory_mib(running: Container) -> float:
 
 
 def serve(image: str, server: str, interface: str, app: str, wrk: str) -> list[str]:
-    """Compare both ways in turns: medians, and medians of the ratios of each round, which what else runs changes less."""
+    """Compare both ways in turns: geometric means, whose quotient is the mean of the rounds' ratios, with its error.
+
+    Rounds differ, by a factor of two and more: each opens new connections, and which of the processes accept them is chance.
+    """
     found: dict[str, list[tuple[float, float]]] = {}
     with ExitStack() as stack:
         running = {
@@ -140,20 +145,23 @@ def serve(image: str, server: str, interface: str, app: str, wrk: str) -> list[s
             for way in list(running)[:: 1 if number % 2 else -1]:  # neither is always the first one
                 found.setdefault(way, []).append(load(wrk, running[way], usage[way]))
         sizes = [memory_mib(each) for each in running.values()]
-    hand, through = found["by hand"], found["through taxiway"]
-    rates = [statistics.median(rate for rate, _ in rounds) for rounds in (hand, through)]
-    costs = [statistics.median(cost for _, cost in rounds) for rounds in (hand, through)]
-    rate = statistics.median(mine / other for (mine, _), (other, _) in zip(through, hand, strict=True))
-    cost = statistics.median(other / mine for (_, mine), (_, other) in zip(through, hand, strict=True))
+    (hand_rates, hand_costs), (rates, costs) = (tuple(zip(*found[way], strict=True)) for way in ("by hand", "through taxiway"))
     return [
         f"{server}, {interface}",
         MODULES[app],
-        *(f"{value:.0f}" for value in rates),
-        f"{rate:.2f}",
-        *(f"{value:.3f}" for value in costs),
-        f"{cost:.2f}",
+        *(f"{statistics.geometric_mean(each):.0f}" for each in (hand_rates, rates)),
+        ratio(rates, hand_rates),
+        *(f"{statistics.geometric_mean(each):.3f}" for each in (hand_costs, costs)),
+        ratio(hand_costs, costs),
         *(f"{value:.0f}" for value in sizes),
     ]
+
+
+def ratio(ours: Sequence[float], theirs: Sequence[float]) -> str:
+    """Return the mean of the ratios of rounds, and twice its standard error."""
+    logarithms = [math.log(mine / other) for mine, other in zip(ours, theirs, strict=True)]
+    mean = math.exp(statistics.mean(logarithms))
+    return f"{mean:.2f} ± {2 * mean * statistics.stdev(logarithms) / math.sqrt(len(logarithms)):.2f}"
 
 
 def time_to_answer(image: str, env: Mapping[str, str], command: Sequence[str]) -> float:
@@ -169,7 +177,7 @@ def time_to_answer(image: str, env: Mapping[str, str], command: Sequence[str]) -
 
 
 def main() -> None:
-    """Print a table for throughput and memory, and one for starts: 8 minutes; SERVERS="gunicorn uvicorn" asks for some only."""
+    """Print a table for throughput and memory, and one for starts: 15 minutes; SERVERS="gunicorn uvicorn" asks for some only."""
     only = os.environ.get("SERVERS", "").split()
     servers = [row for row in SERVERS if not only or row[0] in only]
     wrk = harness.run(str(harness.ROOT / "scripts" / "wrk.sh")).text.splitlines()[-1]
@@ -188,8 +196,8 @@ def main() -> None:
             image = built[interface]
             calls = {way: partial(time_to_answer, image, *each) for way, each in both.items()}
             times = measure.alternately(calls, START_ROUNDS)
-            ratio = f"{times['through taxiway'] / times['by hand']:.2f}"
-            starts.append((f"{server}, {interface}", f"{times['by hand']:.3f}", f"{times['through taxiway']:.3f}", ratio))
+            quotient = f"{times['through taxiway'] / times['by hand']:.2f}"
+            starts.append((f"{server}, {interface}", f"{times['by hand']:.3f}", f"{times['through taxiway']:.3f}", quotient))
             print(starts[-1], flush=True)
         measure.table(
             f"Django page, to the first 200 (medians of {START_ROUNDS})",

@@ -103,6 +103,16 @@ label_of() {
   "${ENGINE}" image inspect --format "{{ index .Config.Labels \"${LABEL}\" }}" "${image}" 2>/dev/null || true
 }
 
+# label IMAGE ID NAME=VALUE...: IMAGE is that of ID, with labels.
+label() {
+  local image="${1}" from="${2}" options=()
+  shift 2
+  [[ "${ENGINE}" != podman ]] || options+=("--timestamp=${CREATED}")
+  mkdir -p "${SCRATCH}/empty"
+  printf 'FROM %s\nLABEL%s\n' "${from}" "$(printf ' "%s"' "${@/=/\"=\"}")" >"${SCRATCH}/Dockerfile"
+  step "label ${image}" "${ENGINE}" build --tag "${image}" --file "${SCRATCH}/Dockerfile" "${options[@]}" "${SCRATCH}/empty"
+}
+
 # build TARGET BASE PYTHON CONTEXT
 build() {
   local target="${1}" base="${2}" python="${3}" context="${4}" options=()
@@ -112,7 +122,7 @@ build() {
   # One time for all files and for the image, whose digest is the same on any day then; Docker's classic builder can't.
   [[ "${ENGINE}" != podman ]] || options+=("--timestamp=${CREATED}")
   [[ -z "${REFRESH:-}" ]] || options+=(--no-cache)
-  local hash found version digest revision
+  local hash found version digest revision id
   hash="$(inputs_hash "${context}" "${base}" "${target}" "${python}")"
   found="$(label_of "${image}")"
   if [[ "${found}" == "${hash}" && -z "${REFRESH:-}" ]]; then
@@ -122,11 +132,16 @@ build() {
     digest="$("${ENGINE}" image inspect --format '{{ .Digest }}' "${base}" 2>/dev/null || true)"
     # Not OCI's own label: an application's image would have it too, as if it were the application's. Without Git there is none.
     revision="$(git -C "${ROOT}" rev-parse HEAD 2>/dev/null || true)"
-    step "build ${image}" "${ENGINE}" build --target "${target}" --tag "${image}" \
+    step "build ${image}" "${ENGINE}" build --target "${target}" --iidfile "${SCRATCH}/${target}" \
       --build-arg "BASE_IMAGE=${base}" --build-arg "PYTHON_VERSION=${python}" --build-arg "VERSION=${version}" \
-      --build-arg "BASE_DIGEST=${digest}" --build-arg "INPUTS=${hash}" \
-      --label "${LABEL}=${hash}" --label "io.taxiway.revision=${revision}" --label "org.opencontainers.image.base.name=${base}" \
-      --label "org.opencontainers.image.base.digest=${digest}" "${options[@]}" "${context}"
+      --build-arg "BASE_DIGEST=${digest}" --build-arg "INPUTS=${hash}" "${options[@]}" "${context}"
+    # A build of its own: Podman gives the labels of its command to each step, of which the cache keeps those of another day, and the
+    # image's history would have their IDs.
+    id="$(<"${SCRATCH}/${target}")"
+    # BuildKit knows images by their names alone.
+    [[ "${ENGINE}" == podman ]] || { "${ENGINE}" tag "${id}" "${image}" && id="${image}"; }
+    label "${image}" "${id}" "${LABEL}=${hash}" "io.taxiway.revision=${revision}" \
+      "org.opencontainers.image.base.name=${base}" "org.opencontainers.image.base.digest=${digest}"
   fi
   if [[ "${SUITE}" == trixie ]]; then
     "${ENGINE}" tag "${image}" "localhost/${IMAGE_PREFIX}-${target}:latest"
@@ -145,8 +160,8 @@ build_onbuild() {
     return
   fi
   # OCI's format, which is Podman's default, has no ONBUILD.
-  [[ "${ENGINE}" != podman ]] || options+=(--format=docker)
-  mkdir "${SCRATCH}/empty"
+  [[ "${ENGINE}" != podman ]] || options+=(--format=docker "--timestamp=${CREATED}")
+  mkdir -p "${SCRATCH}/empty"
   step "build ${image}" "${ENGINE}" build --tag "${image}" --build-arg "BUILDER_IMAGE=${builder}" --label "${LABEL}=${hash}" \
     "${options[@]}" --file "${ROOT}/Dockerfile.onbuild" "${SCRATCH}/empty"
 }

@@ -57,17 +57,20 @@ def write(top: Path, index: PackageIndex, *names: str) -> Path:
 
 
 def test_extension_is_compiled(tmp_path: Path, index: PackageIndex) -> None:
-    """By the builder image's compiler and setuptools, whichever installer asks for it; the build says so."""
+    """By the builder image's compiler and setuptools, the same bytes whichever installer asks for it; the build says so."""
     source = write(tmp_path / "app", index, "fast")
     with workshop(f"--env=PIP_INDEX_URL={index.url}", f"--env=PIP_TRUSTED_HOST={gateway()}") as builder:
+        made = set()
         for tool in ("uv", "pip"):
             log = builder.assemble(source, f"TAXIWAY_INSTALLER={tool}")
+            made.add(builder.sh("sha256sum /opt/app-root/lib/python3*/site-packages/fast*.so"))
             assert "compiled from source, because there is no wheel for this Python: fast 1.0" in log
             assert builder.sh("python -c 'import fast; print(fast.answer(), fast.__file__)'").startswith(
                 "from C /opt/app-root/lib/python3"
             )
             assert "packages have the files that were installed" in builder.sh("taxiway verify --files")
             builder.sh("echo {} >/opt/app-root/.taxiway/dependencies.json")  # so that the other one installs it again
+        assert len(made) == 1
 
 
 def test_missing_header(tmp_path: Path, index: PackageIndex) -> None:

@@ -52,6 +52,8 @@ def environment(environ: Mapping[str, str], given: Credentials, private: str) ->
     env.setdefault("UV_LINK_MODE", "copy" if environ.get("UV_CACHE_DIR") else "hardlink")
     env["UV_NO_PROGRESS"] = "1"
     env.setdefault("SOURCE_DATE_EPOCH", "315532800")  # for what is compiled: 1980-01-01, so that it is the same on any day
+    # Debug information names the directory that something was compiled in, which has another name each time.
+    env.setdefault("LDFLAGS", "-Wl,-S")  # --strip-debug, for the linkers of Linux and macOS
     return env | {"PIP_NO_CACHE_DIR": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_PROGRESS_BAR": "off", "PIP_NO_INPUT": "1"}
 
 
