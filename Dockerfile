@@ -148,7 +148,9 @@ RUN /scripts/make-materials taxiway-runtime "${BASE_IMAGE}" "${BASE_DIGEST}" "${
 FROM scratch AS shape
 # The time that scripts/images.sh gives to all files, so that the images are the same on any day. Engines don't look at it when they
 # take layers from their cache: the label keeps those apart that were built without it.
-LABEL io.taxiway.created="315532800"
+LABEL io.taxiway.created="315532800" \
+      maintainer="the taxiway developers" \
+      vendor="taxiway"
 # Before the rest something that differs from one Python to the next: buildah's cache doesn't look at build arguments in ENV and LABEL, so
 # it would give one suite's values to another.
 COPY --from=wheels /layers/common/ /
@@ -173,8 +175,6 @@ LABEL io.openshift.s2i.scripts-url="image:///usr/libexec/s2i" \
       io.openshift.s2i.assemble-input-files="/opt/app-root" \
       io.openshift.expose-services="8080:http" \
       io.taxiway.writable="/opt/app-root" \
-      maintainer="the taxiway developers" \
-      vendor="taxiway" \
       release="1" \
       org.opencontainers.image.vendor="taxiway" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -43,7 +43,7 @@ def of_own_images() -> Iterator[tuple[str, str]]:
 
 
 def main() -> None:
-    """Print which cases differ; the names of some may be given after the benchmark's in CASES."""
+    """Print which cases differ, in half an hour; the names of some may be given after the benchmark's in CASES."""
     asked = os.environ.get("CASES", "").split()
     cases = [
         case
