@@ -1,4 +1,4 @@
-"""Rebuilding with taxiway image after a source-only change, against a plain Dockerfile by hand: pip install -r, then COPY."""
+"""Rebuilding with taxiway image after a source-only change, against a Dockerfile by hand: requirements, source, static files."""
 
 import time
 from pathlib import Path
@@ -9,15 +9,16 @@ import measure
 from harness import BUILDER, RUNTIME, podman
 
 ROUNDS = 5
-CASES = {"Django sample (4 packages)": measure.SAMPLE, "75 packages": measure.ROOT / "benchmarks" / "apps" / "large"}
+CASES = {"Django sample (4 packages)": measure.SAMPLE, "93 packages": measure.ROOT / "benchmarks" / "apps" / "large"}
 IMAGE = "localhost/taxiway-bench/image"
 PLAIN = "localhost/taxiway-bench/plain"
-# On the same base; no static files, no bytecode of the application, no check that it can be imported.
+# On the same base, in four layers; nothing is compressed, described, compared or the same twice.
 BY_HAND = f"""\
 FROM {BUILDER}
 COPY --chown=1001:0 requirements.txt /tmp/
 RUN /opt/taxiway/bin/python -m pip --python /opt/app-root/bin/python install --no-cache-dir --requirement /tmp/requirements.txt
 COPY --chown=1001:0 . /opt/app-root/src
+RUN if [ -f manage.py ]; then python manage.py collectstatic --noinput; fi && python -m compileall -q .
 """
 
 

@@ -101,7 +101,7 @@ def test_layers(source: Path, index: PackageIndex, registry: Registry) -> None:
     assert sent > 1_000_000
     (source / "wsgi.py").write_text(WSGI.replace("first", "second"))
     index.requests.clear()
-    image(name, source, *pushing)
+    assert "made before of the same images" in image(name, source, *pushing)
     second = layers(name)
     assert second[:-1] == first[:-1]
     assert second[-1] != first[-1]

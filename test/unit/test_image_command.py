@@ -46,6 +46,7 @@ class Engine:
 
     def __init__(self) -> None:
         self.has = {"localhost/taxiway-builder:latest": "linux/amd64", "localhost/taxiway-runtime:latest": "linux/amd64"}
+        self.ids: dict[str, str] = {}
         self.ran: list[str] = []
         self.fails: dict[str, Result] = {}
         self.has_mounts = True
@@ -62,11 +63,13 @@ class Engine:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Engine:
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Engine:
     fake = Engine()
     monkeypatch.setattr(engines, "find", lambda names: names[0])
     monkeypatch.setattr(engines, "docker_has_mounts", lambda *, asked: fake.has_mounts)  # noqa: ARG005
     monkeypatch.setattr(engines, "platform_of", lambda _, image: fake.has.get(image))
+    monkeypatch.setattr(engines, "id_of", lambda _, image: fake.ids.get(image))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(engines, "digest", lambda _engine, image: f"sha256:of {image}")
     monkeypatch.setattr(building, "run", fake.run)
     monkeypatch.setattr("taxiway.cli.image._INSTALLED", Path("/nowhere"))
@@ -102,23 +105,68 @@ def test_options(engine: Engine, image: Callable[..., str]) -> None:
         "--secret=id=t,src=TREE/app/wsgi.py",
         "--credentials=TREE/c",
     )
-    assert len(engine.ran) == 3
+    assert len(engine.ran) == 4
     for argv in engine.ran:
         assert argv.startswith("podman build --pull=never --network=host --platform=linux/amd64 --timestamp=")
         assert " --secret=id=netrc,src=/" in argv
         assert " --secret=id=t,src=/" in argv
-    assert ["--no-cache" in argv for argv in engine.ran] == [False, False, True]
-    assert [" --tag localhost/shop --tag localhost/shop:2 --file " in argv for argv in engine.ran] == [False, False, True]
+    assert ["--no-cache" in argv for argv in engine.ran] == [False, False, False, True]
+    assert [" --tag localhost/shop --tag localhost/shop:2 --file " in argv for argv in engine.ran] == [False, False, False, True]
 
 
 def test_refresh(engine: Engine, image: Callable[..., str]) -> None:
     image("--refresh")
-    assert ["--no-cache" in argv for argv in engine.ran] == [True, True, True]
+    assert ["--no-cache" in argv for argv in engine.ran] == [True, True, True, True]
+
+
+def test_a_step_of_images_alone_is_remembered(engine: Engine, image: Callable[..., str]) -> None:
+    """The runtime image with the dependencies: as long as both are the same, and the engine still has what came of it."""
+
+    def targets() -> list[str]:
+        engine.ran.clear()
+        image()
+        return [word.removeprefix("--target=") for argv in engine.ran for word in argv.split() if word.startswith("--target=")]
+
+    every = ["dependencies", "base", "build"]
+    assert targets() == every
+    assert targets() == every, "the engine has it no more"
+    engine.ids["5eed"] = "5eed"
+    assert targets() == ["dependencies", "build"]
+    assert "base: 5eed, made before of the same images" in image()
+    engine.ids["localhost/taxiway-runtime:latest"] = "another"
+    assert targets() == every
+    assert targets() == ["dependencies", "build"]
+    engine.ran.clear()
+    image("--refresh")
+    assert len(engine.ran) == 4
+
+
+def test_begins_again_where_a_part_was_removed(
+    engine: Engine, image: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whoever removes an image that shares it: the last step then has nothing to copy."""
+    engine.ids["5eed"] = "5eed"
+    failed = Result(125, "Error: creating build container: 5eed: image not known")
+
+    def run(name: str, argv: Sequence[str]) -> Result:
+        engine.run(name, argv)
+        if "--tag" in argv:
+            return failed if engine.ids.pop("5eed", None) or len(engine.ran) < 7 else Result(0, "")
+        return Result(0, "")
+
+    monkeypatch.setattr(building, "run", run)
+    assert "Another process removed what podman had built so far; once more" in image()
+    assert ["--tag" in argv for argv in engine.ran] == [False] * 3 + [True] * 3 + [False] * 3 + [True]
+    engine.ran.clear()
+    engine.ids["5eed"] = "5eed"
+    monkeypatch.setattr(building, "run", lambda *_: failed)
+    with pytest.raises(EngineFailedError):
+        image()
 
 
 def test_push(engine: Engine, image: Callable[..., str]) -> None:
     image("--push", "--tag=here:5000/shop:2", "--insecure-registry", name="registry.example.org/shop")
-    assert engine.ran[3:] == [
+    assert engine.ran[4:] == [
         "podman push --tls-verify=false registry.example.org/shop",
         "podman push --tls-verify=false here:5000/shop:2",
     ]
@@ -243,7 +291,7 @@ def test_by_the_s2i_tool(image: Callable[..., str], monkeypatch: pytest.MonkeyPa
         "RUN --mount=type=secret,id=t,target=/run/secrets/t,uid=1001 C='d e' /usr/libexec/s2i/assemble\n"
         "CMD /usr/libexec/s2i/run\nLABEL "
     )
-    assert '\nLABEL "x"="y"\n' in text
+    assert text.endswith(' \\\n      "x"="y"\n')
 
 
 def test_a_failed_push(engine: Engine, image: Callable[..., str]) -> None:

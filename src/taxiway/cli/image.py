@@ -29,7 +29,7 @@ from taxiway.errors import (
     PushFailedError,
     WrongPlatformError,
 )
-from taxiway.image import building, context, dockerfile, engines, times
+from taxiway.image import building, context, dockerfile, engines, remembered, times
 from taxiway.image.dockerfile import BUILDER_IMAGE, RUNTIME_IMAGE, SCRIPTS, ImagePlan, Layers, parse_s2i_environment
 from taxiway.image.labels import labels
 from taxiway.layout import APP_ROOT, UPLOAD
@@ -365,28 +365,77 @@ def _build(engine: str, argv: list[str]) -> None:
         )
 
 
+class _Remembered:
+    """What came of a step before, if the engine still has it."""
+
+    def __init__(self, engine: str, options: Options, step: dockerfile.Step, text: str) -> None:
+        images = (engines.id_of(engine, image) for image in (options.builder_image, options.runtime_image))
+        self._engine = engine
+        self._place = remembered.place(os.environ)
+        self._key = remembered.key((engine, options.platform, step.timestamp_s, text, *images))
+
+    def find(self) -> str | None:
+        """Return the image's ID."""
+        known = remembered.find(self._place, self._key)
+        return known if known and engines.id_of(self._engine, known) else None
+
+    def keep(self, identifier: str) -> None:
+        """Know it the next time."""
+        remembered.keep(self._place, self._key, identifier)
+
+
 def _build_in_steps(
     engine: str, command: Callable[..., list[str]], options: Options, steps: Sequence[dockerfile.Step], directory: Path
 ) -> None:
-    """Let the engine make one part after the other; only the last gets the image's names."""
+    """Let the engine make one part after the other; begin again if another process has removed what the parts before gave."""
     made: dict[str, str] = {}
-    for step in steps:
-        file, id_file = directory / f"Dockerfile.{step.target or 'image'}", directory / "id"
-        text = step.dockerfile
-        for name, identifier in made.items():
-            text = text.replace(f"{{{name}}}", identifier)
-        file.write_text(text, encoding="utf-8")
-        argv = command(
-            images=() if step.target else options.images,
-            dockerfile=str(file),
-            timestamp_s=step.timestamp_s,
-            target=step.target,
-            id_file=str(id_file),
-            cached=not options.refresh and (step.target is not None or len(steps) == 1),
-        )
-        _build(engine, argv)
-        if step.target:
-            made[step.target] = id_file.read_text(encoding="ascii").strip().removeprefix("sha256:")
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            for step in steps:
+                _build_step(engine, command, options, step, made, directory, cached=step.target is not None or len(steps) == 1)
+        except EngineFailedError:
+            if attempt == _ATTEMPTS or all(engines.id_of(engine, identifier) for identifier in made.values()):
+                raise
+            console.step(f"Another process removed what {engine} had built so far; once more")
+            made.clear()
+        else:
+            return
+
+
+def _build_step(  # noqa: PLR0917
+    engine: str,
+    command: Callable[..., list[str]],
+    options: Options,
+    step: dockerfile.Step,
+    made: dict[str, str],
+    directory: Path,
+    *,
+    cached: bool,
+) -> None:
+    """Make one part, and note its ID; the last has none, but the image's names."""
+    text = step.dockerfile
+    for name, identifier in made.items():
+        text = text.replace(f"{{{name}}}", identifier)
+    memory = _Remembered(engine, options, step, text) if step.only_images and not options.refresh else None
+    if step.target and memory and (known := memory.find()):
+        console.detail(f"{step.target}: {known[:12]}, made before of the same images")
+        made[step.target] = known
+        return
+    file, id_file = directory / f"Dockerfile.{step.target or 'image'}", directory / "id"
+    file.write_text(text, encoding="utf-8")
+    argv = command(
+        images=() if step.target else options.images,
+        dockerfile=str(file),
+        timestamp_s=step.timestamp_s,
+        target=step.target,
+        id_file=str(id_file),
+        cached=not options.refresh and cached,
+    )
+    _build(engine, argv)
+    if step.target:
+        made[step.target] = id_file.read_text(encoding="ascii").strip().removeprefix("sha256:")
+        if memory:
+            memory.keep(made[step.target])
 
 
 def _push(engine: str, name: str, options: Options) -> None:

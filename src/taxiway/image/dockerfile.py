@@ -5,8 +5,9 @@ alone is one small layer, and the engine finds the others in its cache, as a reg
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from taxiway import console
 from taxiway.build.layers import REMOVED
@@ -21,6 +22,8 @@ _LAYER = "/tmp/layer"  # noqa: S108  # in the stage of the build alone
 _CACHE = "/tmp/cache"  # noqa: S108
 DEPENDENCIES_TIME_S = 315_532_800  # 1980-01-01, the first day of zip archives, wheels among them
 _CREATED = "io.taxiway.created"
+_BUILD = "FROM dependencies AS build"
+_CONTINUED = " \\\n      "
 _SECRETS = "/run/secrets"  # where engines put a secret that has no other place
 
 
@@ -82,6 +85,8 @@ class Step:
     """The stage that is built, and the name of what it makes; None: the image itself."""
     timestamp_s: int
     """The time that files and image get, in seconds since 1970."""
+    only_images: bool = False
+    """Whether it takes nothing but what images have: the same names then make the same image again."""
 
 
 def render(plan: ImagePlan) -> str:
@@ -107,16 +112,34 @@ def steps(plan: ImagePlan, created_s: int) -> tuple[Step, ...]:
     if not base:
         stages, _, final = _parts(plan, (f'LABEL {_CREATED}="{created_s}"',), variables)
         return (Step(dockerfile="\n".join([*stages, *final, ""]), target=None, timestamp_s=created_s),)
-    if base == ["FROM dependencies"]:
-        target, text = "dependencies", stages
+    before: list[Step] = []
+
+    def step(target: str, lines: Sequence[str], **more: bool) -> None:
+        before.append(Step(dockerfile=_named([*lines, ""], before), target=target, timestamp_s=DEPENDENCIES_TIME_S, **more))
+
+    if plan.layers:
+        at = stages.index(_BUILD)
+        step("dependencies", stages[: at - 1])
+        if base[0] != "FROM dependencies":
+            # Files that dependencies have and Debian packages brought are theirs before the build begins.
+            lines = [line.replace("--from=build ", "--from=dependencies ") for line in base[1:]]
+            step("base", [f"{base[0]} AS base", *lines], only_images=not any(line.startswith("RUN ") for line in lines))
+        first = before[-1].target
+        step("build", stages[at:])
     else:
-        target, text = "base", [*stages, "", f"{base[0]} AS base", *base[1:]]
-    last = [f"FROM {{{target}}}", *(line.replace("--from=build ", "--from={build} ") for line in final)]
-    before = ("\n".join([*text, ""]), DEPENDENCIES_TIME_S)
-    return (
-        *(Step(dockerfile=before[0], target=name, timestamp_s=before[1]) for name in (target, "build")),
-        Step(dockerfile="\n".join([*last, ""]), target=None, timestamp_s=created_s),
-    )
+        first, text = "base", [*stages, "", f"{base[0]} AS base", *base[1:]]
+        step("base", text)
+        before.append(replace(before[0], target="build"))
+    last = _named([f"FROM {first}", *final, ""], before)
+    return (*before, Step(dockerfile=last, target=None, timestamp_s=created_s))
+
+
+def _named(lines: Sequence[str], before: Sequence[Step]) -> str:
+    """Let lines refer to what earlier steps made, by names in braces."""
+    text = "\n".join(lines)
+    for step in before:
+        text = re.sub(rf"^(FROM |COPY --from=){step.target}(?=\s)", rf"\1{{{step.target}}}", text, flags=re.MULTILINE)
+    return text
 
 
 def _parts(
@@ -137,7 +160,7 @@ def _parts(
     if plan.layers:
         stages = [f"FROM {plan.builder} AS dependencies", *begin, *_dependencies(plan, plan.layers)]
         options = (f"--layer={_LAYER}", *_may_remove(plan.layers))
-        stages += ["", "FROM dependencies AS build", *_source(plan, *options, more=more)]
+        stages += ["", _BUILD, *_source(plan, *options, more=more)]
         base = [*base, f"COPY --from=dependencies --chown={owner} {APP_ROOT} {APP_ROOT}"] if base else ["FROM dependencies"]
         final = [f"COPY --from=build --chown={owner} {_LAYER} {APP_ROOT}"]
     else:
@@ -152,8 +175,9 @@ def _parts(
 
 
 def labels(plan: ImagePlan) -> list[str]:
-    """Write the lines of the labels; pure."""
-    return [f"LABEL {_quote(name)}={_quote(value)}" for name, value in plan.labels.items()]
+    """Write the labels, as one instruction: engines make an image of each; pure."""
+    pairs = [f"{_quote(name)}={_quote(value)}" for name, value in plan.labels.items()]
+    return [f"LABEL {_CONTINUED.join(pairs)}"] if pairs else []
 
 
 def mounts(plan: ImagePlan, secrets: Sequence[str] = ()) -> list[str]:

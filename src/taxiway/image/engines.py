@@ -93,6 +93,15 @@ def platform_of(engine: str, image: str) -> str | None:
     return result.stdout.strip() if result.returncode == 0 else None
 
 
+def id_of(engine: str, image: str) -> str | None:
+    """Return an image's ID; None: the engine hasn't got it."""
+    if engine == "buildah":
+        result = ask(["buildah", "inspect", "--type=image", "--format={{.FromImageID}}", image])
+    else:
+        result = ask([engine, "image", "inspect", "--format={{.Id}}", image])
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
 def push_command(engine: str, image: str, *, insecure: bool) -> list[str]:
     """Write the command that pushes an image; Docker's service has its own list of registries without TLS. Pure."""
     return [engine, "push", *["--tls-verify=false"] * (insecure and engine != "docker"), image]
