@@ -365,25 +365,6 @@ def _build(engine: str, argv: list[str]) -> None:
         )
 
 
-class _Remembered:
-    """What came of a step before, if the engine still has it."""
-
-    def __init__(self, engine: str, options: Options, step: dockerfile.Step, text: str) -> None:
-        images = (engines.id_of(engine, image) for image in (options.builder_image, options.runtime_image))
-        self._engine = engine
-        self._place = remembered.place(os.environ)
-        self._key = remembered.key((engine, options.platform, step.timestamp_s, text, *images))
-
-    def find(self) -> str | None:
-        """Return the image's ID."""
-        known = remembered.find(self._place, self._key)
-        return known if known and engines.id_of(self._engine, known) else None
-
-    def keep(self, identifier: str) -> None:
-        """Know it the next time."""
-        remembered.keep(self._place, self._key, identifier)
-
-
 def _build_in_steps(
     engine: str, command: Callable[..., list[str]], options: Options, steps: Sequence[dockerfile.Step], directory: Path
 ) -> None:
@@ -416,11 +397,16 @@ def _build_step(  # noqa: PLR0917
     text = step.dockerfile
     for name, identifier in made.items():
         text = text.replace(f"{{{name}}}", identifier)
-    memory = _Remembered(engine, options, step, text) if step.only_images and not options.refresh else None
-    if step.target and memory and (known := memory.find()):
-        console.detail(f"{step.target}: {known[:12]}, made before of the same images")
-        made[step.target] = known
-        return
+    images = (options.builder_image, options.runtime_image)
+    key = None
+    if step.only_images and not options.refresh:
+        key = remembered.key(
+            (engine, options.platform, step.timestamp_s, text, *(engines.id_of(engine, name) for name in images))
+        )
+        if (known := remembered.find(key, os.environ)) and engines.id_of(engine, known):
+            console.detail(f"{step.target}: {known[:12]}, made before of the same images")
+            made[str(step.target)] = known
+            return
     file, id_file = directory / f"Dockerfile.{step.target or 'image'}", directory / "id"
     file.write_text(text, encoding="utf-8")
     argv = command(
@@ -434,8 +420,8 @@ def _build_step(  # noqa: PLR0917
     _build(engine, argv)
     if step.target:
         made[step.target] = id_file.read_text(encoding="ascii").strip().removeprefix("sha256:")
-        if memory:
-            memory.keep(made[step.target])
+        if key:
+            remembered.keep(key, made[step.target], os.environ)
 
 
 def _push(engine: str, name: str, options: Options) -> None:

@@ -15,26 +15,21 @@ _KEPT = 200
 """Steps that are remembered; the oldest are forgotten."""
 
 
-def place(environ: Mapping[str, str]) -> Path:
-    """Return the directory of what is remembered."""
-    cache = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home(), ".cache")
-    return Path(cache, "taxiway", "images")
-
-
 def key(parts: Sequence[object]) -> str:
     """Make a name of all that decides about an image; pure."""
     return hashlib.sha256(repr(tuple(map(str, parts))).encode()).hexdigest()
 
 
-def find(directory: Path, name: str) -> str | None:
+def find(name: str, environ: Mapping[str, str]) -> str | None:
     """Return the ID of the image that was made."""
     with suppress(OSError):
-        return (directory / name).read_text(encoding="ascii") or None
+        return (_directory(environ) / name).read_text(encoding="ascii")
     return None
 
 
-def keep(directory: Path, name: str, identifier: str) -> None:
+def keep(name: str, identifier: str, environ: Mapping[str, str]) -> None:
     """Remember an image; nothing happens where that can't be written."""
+    directory = _directory(environ)
     with suppress(OSError):
         directory.mkdir(parents=True, exist_ok=True)
         new = directory / f".{name}.{os.getpid()}"
@@ -43,3 +38,8 @@ def keep(directory: Path, name: str, identifier: str) -> None:
         known = sorted(directory.glob("[!.]*"), key=lambda path: path.stat().st_mtime)
         for old in known[:-_KEPT]:
             old.unlink(missing_ok=True)
+
+
+def _directory(environ: Mapping[str, str]) -> Path:
+    cache = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME") or Path.home(), ".cache")
+    return Path(cache, "taxiway", "images")
