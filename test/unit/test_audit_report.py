@@ -329,7 +329,13 @@ def test_run_needs_an_engine_s_image(audit: Callable[..., Result], tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("option", "text"), [(("--env", "X"), "expected NAME=VALUE, found X"), (("--max-size", "4T"), "with K, M or G")]
+    ("option", "text"),
+    [
+        (("--env", "X"), "expected NAME=VALUE, found X"),
+        (("--max-size", "4T"), "with K, M or G"),
+        (("--slow-path", "a b"), "begins with /, escaped"),
+        (("--slow-path", "/a b"), "found '/a b'"),
+    ],
 )
 def test_wrong_options(audit: Callable[..., Result], option: tuple[str, ...], text: str) -> None:
     result = audit(*option)

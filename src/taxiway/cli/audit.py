@@ -1,5 +1,6 @@
 """taxiway audit."""
 
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -27,6 +28,14 @@ def _size(_: click.Context, __: click.Parameter, value: str | None) -> int | Non
         return None if value is None else waivers.parse_size(value)
     except ValueError:
         raise click.BadParameter("expected a number of bytes, or one with K, M or G: 400M") from None
+
+
+def _path(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value and not re.fullmatch(r"/[!-~]*", value):
+        raise click.BadParameter(
+            f"expected a path that begins with /, escaped as in a URL, such as /reports?year=1; found {value!r}"
+        )
+    return value
 
 
 def _variables(_: click.Context, __: click.Parameter, value: tuple[str, ...]) -> dict[str, str]:
@@ -63,7 +72,11 @@ def _variables(_: click.Context, __: click.Parameter, value: tuple[str, ...]) ->
     "--grace", type=click.IntRange(1, 3600), default=30, show_default=True, help="With --run: seconds from SIGTERM to SIGKILL."
 )
 @click.option(
-    "--slow-path", default="", metavar="PATH", help="With --run: takes a second or more to answer; asked for when SIGTERM comes."
+    "--slow-path",
+    callback=_path,
+    default="",
+    metavar="PATH",
+    help="With --run: takes a second or more to answer; asked for when SIGTERM comes.",
 )
 @click.option("--engine", type=click.Choice(engines.ENGINES), help="Whose images to look for. Default: the first that answers.")
 @click.option("--architecture", metavar="NAME", help="Of an image for several, such as arm64. Default: this machine's.")
